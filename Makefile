@@ -1,0 +1,61 @@
+# The front door. `make demo` needs Python 3.11 or newer and nothing else; `make test` is what CI runs.
+
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint prepare pytest docs clean
+
+# Plain python3 where it is new enough, else the newest named one that is.
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && echo $$p && break; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo ## two browser tabs chat: http://127.0.0.1:8765/
+	$(BIN)/python examples/demo/server.py
+
+test: lint prepare pytest ## every gate: what .ci/run calls
+
+lint: $(VENV)/.dev ## style, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports --no-logo
+
+prepare: $(VENV)/.dev ## install the peers that the interop tests talk to
+	$(BIN)/python tools/prepare_peers.py
+
+pytest: $(VENV)/.dev ## the tests, with the coverage gate
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
+
+docs: $(VENV)/.docs ## the documentation, in docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+clean: ## remove everything that these targets made
+	rm -rf $(VENV) build dist docs/_build htmlcov .coverage .coverage.* .peers.json tests/interop/node/node_modules
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One stamp per set of dependencies; pyproject.toml is what makes it stale.
+$(VENV)/.demo: $(VENV)/.made pyproject.toml
+	$(PIP) install -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made pyproject.toml
+	$(PIP) install -e '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.docs: $(VENV)/.made pyproject.toml
+	$(PIP) install -e '.[docs]'
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.made:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found on PATH." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+	@touch $@

@@ -1,0 +1,112 @@
+"""The built wheel: what is in it, and that it works where nothing else of this repository is."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import h11
+import pytest
+
+from tests.surface.tree import ROOT, pyproject, shipped_packages
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the source distribution, so that this one is complete too. Needs no network."""
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT))
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def names(wheel: Path) -> list[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.namelist()
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An interpreter that sees the wheel and h11, and neither this checkout nor the packages of the test run."""
+    folder = tmp_path_factory.mktemp("clean")
+    builder = venv.EnvBuilder(with_pip=False, symlinks=sys.platform != "win32")
+    context: Any = builder.ensure_directories(folder)
+    builder.create(folder)
+    interpreter = Path(context.env_exe)
+    install = ("install", "--quiet", "--no-deps", "--no-index", "--disable-pip-version-check")
+    run(sys.executable, "-m", "pip", "--python", str(interpreter), *install, str(wheel))
+    site_packages = Path(run(str(interpreter), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
+    shutil.copytree(Path(h11.__file__).parent, site_packages / "h11")
+    return interpreter
+
+
+def run(*command: str, cwd: Path | None = None) -> str:
+    """Run a command and return what it printed; on failure, fail with what it said."""
+    finished = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=240, check=False)
+    assert finished.returncode == 0, f"{' '.join(command)}\n{finished.stdout}{finished.stderr}"
+    return finished.stdout
+
+
+def test_the_top_level_names_are_the_packages_and_nothing_else(names: list[str]) -> None:
+    top_level = {name.partition("/")[0] for name in names}
+    version = pyproject()["project"]["version"]
+    assert top_level == {*(package.name for package in shipped_packages()), f"wsproto_core-{version}.dist-info"}
+
+
+def test_every_source_file_is_in_the_wheel(names: list[str]) -> None:
+    wanted = {
+        path.relative_to(package.parent).as_posix() for package in shipped_packages() for path in package.rglob("*.py")
+    }
+    assert wanted <= set(names)
+
+
+def test_every_package_says_that_it_is_typed(names: list[str]) -> None:
+    assert {f"{package.name}/py.typed" for package in shipped_packages()} <= set(names)
+
+
+def test_the_licence_travels_along(names: list[str]) -> None:
+    assert [name for name in names if name.endswith(".dist-info/licenses/LICENSE")]
+
+
+def test_every_package_imports_from_the_wheel_alone(python: Path, tmp_path: Path) -> None:
+    for package in shipped_packages():
+        if package.name == "wsproto_fuzz":
+            continue  # needs hypothesis, its extra
+        where = run(str(python), "-I", "-c", f"import {package.name} as it; print(it.__file__)", cwd=tmp_path)
+        assert not Path(where.strip()).is_relative_to(ROOT)
+
+
+def test_the_command_is_installed(python: Path, tmp_path: Path) -> None:
+    command = shutil.which("wsproto", path=str(python.parent))
+    assert command is not None
+    assert run(command, "--help", cwd=tmp_path)
+
+
+@pytest.mark.parametrize("package", [package.name for package in shipped_packages()])
+def test_type_checkers_know_every_public_type(package: str, python: Path, tmp_path: Path) -> None:
+    """What pyright sees of the installed package, as a user's type checker does."""
+    command = (sys.executable, "-m", "pyright", "--verifytypes", package, "--ignoreexternal", "--outputjson")
+    path = os.pathsep.join([str(python.parent), os.environ["PATH"]])  # it asks the first python where packages are
+    finished = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    report = json.loads(finished.stdout)["typeCompleteness"]
+    assert report["packageRootDirectory"]
+    assert [symbol["name"] for symbol in report["symbols"] if symbol["isExported"] and not symbol["isTypeKnown"]] == []
+    assert report["exportedSymbolCounts"]["withKnownType"]

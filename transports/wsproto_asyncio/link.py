@@ -1,0 +1,182 @@
+"""The binding: one asyncio transport and one engine, and nothing decided.
+
+One reader, one flush, one timer, one ``until``. After every input the output is flushed; only inputs wake waiters,
+and every waiter checks its own predicate again. What happens, and when, is the engine's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+
+from wsproto_core import Connection, Event
+
+__all__ = ["Link"]
+
+_T = TypeVar("_T")
+#: The transport holds at most about this much; the rest waits in the engine, where urgent frames can overtake it.
+_TRANSPORT_BUFFER: Final = 64 * 1024
+
+
+class Link(asyncio.Protocol):
+    """Carries bytes between a transport and ``engine``, and hands every batch of events to ``deliver``."""
+
+    def __init__(self, engine: Connection, deliver: Callable[[Sequence[Event]], None]) -> None:
+        self.engine = engine
+        self.is_lost = False
+        #: Called once the transport is gone.
+        self.on_lost: Callable[[], None] | None = None
+        self.transport: asyncio.Transport | None = None
+        self._deliver = deliver
+        self._loop = asyncio.get_running_loop()
+        self._waiters: list[asyncio.Future[None]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._flush_is_due = False
+        self._is_reading = True
+        self._peer_ended = False
+        self._has_ended = False
+        # Bytes in the transport when it asked to pause; ``None`` while it takes more.
+        self._backlog: int | None = None
+
+    def now(self) -> float:
+        """The engine's clock."""
+        return self._loop.time()
+
+    # --- in: what the transport tells ---------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.set_write_buffer_limits(high=_TRANSPORT_BUFFER, low=_TRANSPORT_BUFFER // 4)
+        self._after_input([])
+
+    def data_received(self, data: bytes) -> None:
+        self._after_input(self.engine.receive_data(data, self._loop.time()))
+
+    def eof_received(self) -> bool:
+        self._peer_ended = True
+        self._after_input(self.engine.receive_eof(self._loop.time()))
+        # Whether to keep the write side open: TLS cannot, and there is no need once everything has been said.
+        return self._can_write_eof() and not self._has_ended
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_lost = True
+        self._after_input(self.engine.transport_lost(exc, self._loop.time()))
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self.on_lost is not None:
+            self.on_lost()
+
+    def pause_writing(self) -> None:
+        self._backlog = self._written_but_unsent()
+
+    def resume_writing(self) -> None:
+        sent = (self._backlog or 0) - self._written_but_unsent()
+        self._backlog = None
+        self.engine.transmitted(sent, self._loop.time())
+        self._after_input([])
+
+    def _timeout(self) -> None:
+        self._timer = None
+        self._after_input(self.engine.handle_timeout(self._loop.time()))
+
+    def _after_input(self, events: Sequence[Event]) -> None:
+        if events:
+            self._flush_is_due = True  # what the events provoke leaves in one write, below
+            self._deliver(events)
+        self.flush()
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    # --- out: what the engine wants -----------------------------------------------------------------------------------
+
+    def flush_soon(self) -> None:
+        """Flush once, before the loop looks at its sockets again: what one turn sends leaves in one write."""
+        if not self._flush_is_due:
+            self._flush_is_due = True
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Write what the engine has to say, and do with the transport what it wants."""
+        self._flush_is_due = False
+        transport, engine = self.transport, self.engine
+        if transport is None or self.is_lost:
+            return
+        while self._backlog is None and (buffers := engine.data_to_send()):
+            if len(buffers) == 1:
+                transport.write(buffers[0])
+            else:
+                transport.writelines(buffers)
+        if engine.should_abort:
+            transport.abort()
+        elif engine.half_close:
+            self._end(transport)
+        elif engine.wants_read != self._is_reading:
+            self._set_reading(transport, engine.wants_read)
+        self._arm()
+
+    def _end(self, transport: asyncio.Transport) -> None:
+        """Everything has been said: end the write side, or both if the peer has ended or TLS knows no half."""
+        if self._has_ended:
+            return
+        self._has_ended = True
+        if self._peer_ended or not self._can_write_eof():
+            transport.close()
+        else:
+            transport.write_eof()
+            self._set_reading(transport, True)
+
+    def _set_reading(self, transport: asyncio.Transport, wanted: bool) -> None:
+        if transport.is_closing() or self._peer_ended or wanted is self._is_reading:
+            return
+        self._is_reading = wanted
+        if wanted:
+            transport.resume_reading()
+        else:
+            transport.pause_reading()
+
+    def _arm(self) -> None:
+        """Let the timer fire at the next deadline, or earlier: deadlines mostly move later, and then it looks again."""
+        deadline = self.engine.next_deadline()
+        if deadline is None or (self._timer is not None and self._timer.when() <= deadline):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(deadline, self._timeout)
+
+    def _can_write_eof(self) -> bool:
+        return self.transport is not None and self.transport.can_write_eof()
+
+    def _written_but_unsent(self) -> int:
+        return 0 if self.transport is None else self.transport.get_write_buffer_size()
+
+    # --- waiting ------------------------------------------------------------------------------------------------------
+
+    async def until(self, attempt: Callable[[], _T | None]) -> _T:
+        """The first result of ``attempt`` that is not ``None``: tried at once, and again after every input.
+
+        Cancelling it loses nothing, because whatever ``attempt`` takes is returned without another chance to be
+        cancelled.
+        """
+        while (result := attempt()) is None:
+            waiter = self._loop.create_future()
+            self._waiters.append(waiter)
+            try:
+                await waiter
+            finally:
+                if waiter in self._waiters:
+                    self._waiters.remove(waiter)
+        return result
+
+    async def until_lost(self) -> None:
+        """Wait until the transport is gone. The engine's closing timer sees to it that it goes."""
+        await self.until(lambda: self.is_lost or None)
+
+    def abort(self) -> None:
+        """Drop the transport at once."""
+        if self.transport is not None:
+            self.transport.abort()

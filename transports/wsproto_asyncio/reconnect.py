@@ -1,0 +1,63 @@
+"""Clients that come back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+from wsproto_core import Backoff, ConnectionClosed, is_retryable
+
+from .client import connect
+from .peer import WebSocket
+
+__all__ = ["reconnect"]
+
+logger = logging.getLogger("wsproto_asyncio")
+
+_DEFAULT_BACKOFF: Final = Backoff()
+
+
+def reconnect(
+    uri: str,
+    *,
+    backoff: Backoff = _DEFAULT_BACKOFF,
+    retry: Callable[[BaseException], bool] = is_retryable,
+    **options: Any,
+) -> AsyncIterator[WebSocket]:
+    """Connect, and connect again whenever the connection has ended: ``async for ws in reconnect(uri): ...``.
+
+    The body of the loop is the life of one connection; when it comes to its end, or to ``continue``, the connection is
+    closed and the next one made. ``break`` ends it all. Between attempts it waits as ``backoff`` says; an open
+    connection starts the count anew. ``retry(error)`` tells which failures, and which ends (as
+    :exc:`ConnectionClosed`), are worth another attempt; any other is raised. ``options`` are those of
+    :func:`connect`, which are checked at once.
+    """
+    connect(uri, **options)  # an option that cannot work is told now, and not in the background later
+    return _connections(lambda: connect(uri, **options), backoff, retry)
+
+
+async def _connections(
+    dial: Callable[[], connect], backoff: Backoff, retry: Callable[[BaseException], bool]
+) -> AsyncIterator[WebSocket]:
+    attempt = 0
+    while True:
+        try:
+            ws = await dial()
+        except Exception as error:
+            if not retry(error) or backoff.is_exhausted(attempt + 1):
+                raise
+            logger.debug("attempt %d failed: %s", attempt + 1, error)
+        else:
+            attempt = 0
+            try:
+                yield ws
+            finally:
+                await ws.close()
+            closed = ConnectionClosed.from_report(await ws.wait_closed())
+            if not retry(closed):
+                raise closed
+        await asyncio.sleep(backoff.delay(attempt, random.random()))
+        attempt += 1

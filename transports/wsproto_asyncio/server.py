@@ -1,0 +1,317 @@
+"""Servers: from a listening socket to a handler for each connection."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import logging
+import os
+import socket
+import ssl as tls
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Sequence
+from types import TracebackType
+from typing import Any, Final, TypeAlias
+
+from wsproto_core import (
+    Closed,
+    ConnectionClosed,
+    Event,
+    Extension,
+    Headers,
+    Limits,
+    OriginRule,
+    PerMessageDeflate,
+    Receive,
+    Request,
+    Response,
+    ServerConnection,
+    State,
+    Timeouts,
+)
+
+from .listener import Listener
+from .peer import WebSocket
+
+__all__ = ["Server", "serve"]
+
+logger = logging.getLogger("wsproto_asyncio")
+
+Handler: TypeAlias = Callable[[WebSocket], Awaitable[None]] | type[Listener]
+ProcessRequest: TypeAlias = Callable[[WebSocket, Request], Awaitable[Response | None] | Response | None]
+
+_DEFAULT_LIMITS: Final = Limits()
+_DEFAULT_TIMEOUTS: Final = Timeouts()
+#: Connections beyond the maximum that are still told so, rather than dropped.
+_MAX_TURNED_AWAY: Final = 100
+
+
+class Server:
+    """A running server. Made by :func:`serve`."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        process_request: ProcessRequest | None,
+        max_connections: int | None,
+        make_engine: Callable[[float], ServerConnection],
+    ) -> None:
+        self._handler = handler
+        self._process_request = process_request
+        self._max_connections = max_connections
+        self._make_engine = make_engine
+        self._listening: asyncio.Server | None = None
+        # Every connection from accept() to the end of its transport; those whose handshake is done; those
+        # beyond the maximum, which only wait to be told so; and the tasks of all.
+        self._all: set[WebSocket] = set()
+        self._open: set[WebSocket] = set()
+        self._turned_away: set[WebSocket] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closing = False
+        self._is_closed = asyncio.get_running_loop().create_future()
+
+    # --- facts --------------------------------------------------------------------------------------------------------
+
+    @property
+    def connections(self) -> Collection[WebSocket]:
+        """The open connections. A live view: copy it before you await."""
+        return self._open
+
+    @property
+    def sockets(self) -> Sequence[Any]:
+        """The listening sockets."""
+        return () if self._listening is None else self._listening.sockets
+
+    @property
+    def port(self) -> int:
+        """The port of the first listening socket: the one chosen by the system where 0 was asked for."""
+        return int(self.sockets[0].getsockname()[1])
+
+    # --- life ---------------------------------------------------------------------------------------------------------
+
+    async def serve_forever(self) -> None:
+        """Wait until the server is closed, or this is cancelled."""
+        await asyncio.shield(self._is_closed)
+
+    async def close(self, code: int = 1001, reason: str = "", *, grace_period: float = 10.0) -> None:
+        """Stop: no new connections, ``code`` to every open one, and after ``grace_period`` seconds an abrupt end.
+
+        Handlers get to finish within the grace period and are cancelled then. Returns when nothing runs any more.
+        """
+        if self._is_closing:
+            await asyncio.shield(self._is_closed)
+            return
+        self._is_closing = True
+        if self._listening is not None:
+            self._listening.close()
+        for ws in (*self._all, *self._turned_away):
+            ws.close_nowait(code, reason)
+        await self._finish(grace_period)
+        for ws in (*self._all, *self._turned_away):
+            ws.abort()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await self._finish(None)
+        self._is_closed.set_result(None)
+
+    async def _finish(self, timeout: float | None) -> None:
+        """Wait for handlers and transports, for ``timeout`` seconds at the most."""
+        waiting = [asyncio.ensure_future(ws.wait_closed()) for ws in (*self._all, *self._turned_away)]
+        if waiting or self._tasks:
+            await asyncio.wait({*waiting, *self._tasks}, timeout=timeout)
+        for waiter in waiting:
+            waiter.cancel()
+
+    async def listen(self, start: Callable[..., Awaitable[asyncio.Server]], *where: Any, **options: Any) -> None:
+        """Start to listen, with the event loop's ``start`` function."""
+        self._listening = await start(self._connection, *where, **options)
+
+    # --- connections --------------------------------------------------------------------------------------------------
+
+    def _connection(self) -> asyncio.BaseProtocol:
+        """A new connection: counted from its first moment, so that no burst can overshoot the maximum."""
+        loop = asyncio.get_running_loop()
+        listener = self._handler() if isinstance(self._handler, type) else None
+        ws = WebSocket(self._make_engine(loop.time()), listener=listener, watch=self._watch)
+        if self._max_connections is not None and len(self._all) >= self._max_connections:
+            self._turned_away.add(ws)
+            if len(self._turned_away) > _MAX_TURNED_AWAY:
+                loop.call_soon(ws.abort)
+        else:
+            self._all.add(ws)
+        ws.link.on_lost = lambda: self._forget(ws)
+        return ws.link
+
+    def _forget(self, ws: WebSocket) -> None:
+        self._all.discard(ws)
+        self._turned_away.discard(ws)
+
+    def _watch(self, ws: WebSocket, event: Event) -> None:
+        match event:
+            case Request():
+                self._decide(ws, event)
+            case Closed(report):
+                was_open = ws in self._open
+                self._open.discard(ws)
+                told = was_open and (report.violation is not None or report.timer is not None)
+                logger.log(logging.INFO if told else logging.DEBUG, "%r %s", ws, report)
+            case _:
+                pass
+
+    def _decide(self, ws: WebSocket, request: Request) -> None:
+        """Find the answer to a request: at once where that is possible."""
+        if self._is_closing or ws in self._turned_away:
+            self._answer(ws, Response(status=503, headers=Headers({"Retry-After": "5"})))
+        elif self._process_request is None:
+            self._answer(ws, None)
+        else:
+            try:
+                answer = self._process_request(ws, request)
+            except Exception:
+                self._request_failed(ws)
+                return
+            if inspect.isawaitable(answer):
+                self._spawn(self._answer_later(ws, answer))
+            else:
+                self._answer(ws, answer)
+
+    async def _answer_later(self, ws: WebSocket, answer: Awaitable[Response | None]) -> None:
+        try:
+            self._answer(ws, await answer)
+        except Exception:
+            self._request_failed(ws)
+
+    def _request_failed(self, ws: WebSocket) -> None:
+        logger.exception("%r: process_request raised", ws)
+        self._answer(ws, Response(status=500))
+
+    def _answer(self, ws: WebSocket, answer: Response | None) -> None:
+        """Answer the request: ``None`` accepts it, as far as the engine agrees."""
+        engine = ws.link.engine
+        assert isinstance(engine, ServerConnection), "a server's connections are made by its own factory"
+        if engine.state is not State.CONNECTING:
+            return  # the client did not wait
+        if answer is not None:
+            engine.reject(answer.status, answer.headers, answer.body)
+        else:
+            engine.accept()
+        ws.link.flush_soon()
+        if ws.state is State.OPEN:
+            self._open.add(ws)
+            ws.opened()
+            if not isinstance(self._handler, type):
+                self._spawn(self._run(self._handler, ws))
+
+    async def _run(self, handler: Callable[[WebSocket], Awaitable[None]], ws: WebSocket) -> None:
+        """The life of a connection's handler. What it leaves open is closed behind it."""
+        try:
+            await handler(ws)
+        except ConnectionClosed as closed:
+            if closed.report is not ws.close_report:
+                ws.fail("the handler raised")  # it was another connection that had ended
+        except Exception:
+            ws.fail("the handler raised")
+        else:
+            ws.close_nowait()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class serve:  # noqa: N801  (it is used like a function, and is awaitable and a context manager as well)
+    """Serve WebSocket: ``async with serve(handler, host, port) as server`` or ``server = await serve(...)``.
+
+    * ``handler``: a coroutine function, called with each open :class:`WebSocket` (which is closed when it returns),
+      or a :class:`Listener` class, of which each connection gets an instance.
+    * ``host``, ``port``: where to listen; ``sock``, a listening or bound socket, or ``unix_path`` instead.
+    * ``ssl``: an ``SSLContext`` for ``wss://``.
+    * ``max_connections``: beyond it a handshake is answered with 503; ``None`` for no limit.
+    * ``process_request(ws, request)``: a function, or coroutine function, that may answer any HTTP request with a
+      :class:`Response` of its own (a health check, a page, a refusal); ``None`` goes on with the handshake.
+    * ``origins``, ``hosts``, ``subprotocols``: as in :class:`ServerConnection`.
+    * ``compression``: ``PerMessageDeflate()``, or ``None``, the default; ``extensions``: others to accept.
+    * ``limits``, ``timeouts``, ``receive``: for each connection.
+    * ``backlog``, ``reuse_port``: of the listening socket.
+
+    Raises :exc:`ValueError` or :exc:`TypeError`, naming the option, and :exc:`OSError` where it cannot listen.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        host: str | Sequence[str] | None = None,
+        port: int | None = None,
+        *,
+        sock: socket.socket | None = None,
+        unix_path: str | os.PathLike[str] | None = None,
+        ssl: tls.SSLContext | None = None,
+        backlog: int = 1024,
+        reuse_port: bool = False,
+        max_connections: int | None = 1000,
+        process_request: ProcessRequest | None = None,
+        origins: Sequence[OriginRule] | None = None,
+        hosts: Sequence[str] | None = None,
+        subprotocols: Sequence[str] | Callable[[tuple[str, ...]], str | None] = (),
+        compression: PerMessageDeflate | None = None,
+        extensions: Sequence[Extension] = (),
+        limits: Limits = _DEFAULT_LIMITS,
+        timeouts: Timeouts = _DEFAULT_TIMEOUTS,
+        receive: Receive = Receive.MESSAGES,
+    ) -> None:
+        if isinstance(handler, type) and not issubclass(handler, Listener):
+            raise TypeError(f"handler must be a coroutine function or a Listener class, not {handler!r}")
+        if max_connections is not None and max_connections < 1:
+            raise ValueError(f"max_connections must be positive or None, not {max_connections!r}")
+        if sum((port is not None, sock is not None, unix_path is not None)) != 1:
+            raise ValueError("give one of port, sock and unix_path")
+        self._handler = handler
+        self._max_connections = max_connections
+        self._process_request = process_request
+        self._make_engine = functools.partial(
+            ServerConnection,
+            origins=origins,
+            hosts=hosts,
+            subprotocols=subprotocols,
+            extensions=[*extensions, *([compression] if compression else [])],
+            limits=limits,
+            timeouts=timeouts,
+            receive=receive,
+        )
+        self._make_engine()  # so that an option that cannot work is told now, and not by every connection
+        self._host, self._port, self._sock, self._unix_path = host, port, sock, unix_path
+        self._options: dict[str, Any] = {"ssl": ssl, "backlog": backlog}
+        if reuse_port:
+            self._options["reuse_port"] = True
+        self._server: Server | None = None
+
+    def __await__(self) -> Generator[Any, None, Server]:
+        return self._serve().__await__()
+
+    async def __aenter__(self) -> Server:
+        self._server = await self._serve()
+        return self._server
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._server is not None, "entered"
+        await self._server.close()
+
+    async def _serve(self) -> Server:
+        server = Server(
+            self._handler,
+            process_request=self._process_request,
+            max_connections=self._max_connections,
+            make_engine=lambda now: self._make_engine(now=now),
+        )
+        loop = asyncio.get_running_loop()
+        if self._unix_path is not None:
+            await server.listen(loop.create_unix_server, os.fspath(self._unix_path), **self._options)
+        elif self._sock is not None:
+            await server.listen(loop.create_server, sock=self._sock, **self._options)
+        else:
+            await server.listen(loop.create_server, self._host, self._port, **self._options)
+        return server

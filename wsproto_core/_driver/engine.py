@@ -1,0 +1,308 @@
+"""What happens behind the face: opening, receiving, closing and timers of one connection.
+
+:class:`Engine` holds the parts together and lets them react to one another; :class:`Connection`, in
+``connection.py``, is what its users see. Rules of the protocol belong into ``_protocol``; what is here is policy.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from .._codes import CloseCode
+from .._config import Limits, Timeouts
+from .._errors import RemoteProtocolError
+from .._events import Closed, Event, Fragment, Ping, Pong
+from .._protocol.closing import Closing
+from .._protocol.receiving import CloseFrame, conclusion, make_decoder
+from .._protocol.sending import Sender
+from .._protocol.states import Phase
+from .._speedups import FrameDecoder
+from .._types import Opcode, Receive, Role, Timer
+from .flow import ControlRate, Outbox
+from .keepalive import Keepalive
+from .messages import Inbox
+from .statistics import Statistics
+from .timers import Timers
+
+if TYPE_CHECKING:
+    from .._extensions.base import MessageTransform
+
+__all__ = ["Engine"]
+
+#: How long an owed close frame waits for the application's last answers, in seconds.
+_GRACE: Final = 1.0
+
+
+class Engine(ABC):
+    """The parts of one connection, and how they react to one another."""
+
+    def __init__(
+        self,
+        role: Role,
+        *,
+        limits: Limits,
+        timeouts: Timeouts,
+        receive: Receive,
+        fragment_size: int,
+        entropy: Callable[[int], bytes] | None,
+        now: float | None,
+    ) -> None:
+        if fragment_size < 1:
+            raise ValueError(f"fragment_size must be positive, not {fragment_size!r}")
+        self._role = role
+        self._limits = limits
+        self._timeouts = timeouts
+        self._receive = receive
+        self._entropy = entropy
+        self._now = now if now is not None else 0.0
+        self._started = False
+        self._closing = Closing()
+        self._timers = Timers()
+        self._keepalive = Keepalive(self._now)
+        self._outbox = Outbox(limits.outbox_size, fragment_size)
+        self._statistics = Statistics()
+        self._control_rate: ControlRate | None = None
+        self._decoder: FrameDecoder | None = None
+        self._inbox: Inbox | None = None
+        self._last_activity = self._now
+        # Events that a verb has caused: the next *in* call returns them.
+        self._undelivered: list[Event] = []
+        self._transport_ended = False
+        self._abort = False
+        #: The subprotocol agreed on, or ``None``.
+        self.subprotocol: str | None = None
+        #: The names of the extensions in use.
+        self.extensions: tuple[str, ...] = ()
+        if now is not None:
+            self._start(now)
+
+    # --- opening ------------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _receive_handshake(self, data: bytes) -> list[Event]:
+        """Take handshake bytes."""
+
+    def _start(self, now: float) -> None:
+        """Begin to count time."""
+        if not self._started:
+            self._started = True
+            self._now = self._keepalive.last_life = self._last_activity = now
+            self._timers.set(Timer.OPENING, now, self._timeouts.opening_timeout)
+
+    def _open(
+        self, subprotocol: str | None, extensions: tuple[str, ...], transforms: Sequence[MessageTransform], rest: bytes
+    ) -> list[Event]:
+        """The handshake is done: frames from here on. ``rest`` came behind it."""
+        now = self._now
+        self._closing.opened()
+        self.subprotocol = subprotocol
+        self.extensions = extensions
+        self._outbox.open(Sender(self._entropy, transforms))
+        self._decoder = make_decoder(self._role, receive=self._receive, limits=self._limits, transforms=transforms)
+        self._control_rate = ControlRate(self._limits.control_frame_rate, now)
+        self._last_activity = now
+        self._timers.clear(Timer.OPENING)
+        self._timers.set(Timer.PING, now, self._timeouts.ping_interval)
+        self._timers.set(Timer.IDLE, now, self._timeouts.idle_timeout)
+        return self._receive_frames(rest, now) if rest else []
+
+    def _handshake_offence(self, offence: RemoteProtocolError) -> Closed:
+        self._closing.offended(offence)
+        return self._settled()
+
+    # --- receiving ----------------------------------------------------------------------------------------------------
+
+    def _receive_frames(self, data: bytes, now: float) -> list[Event]:
+        decoder, rate = self._decoder, self._control_rate
+        assert decoder is not None, "an open connection has a decoder"
+        assert rate is not None, "an open connection counts control frames"
+        decoder.control_allowance = rate.allowance(now)
+        events = decoder.decode(data)
+        messages = len(events) - decoder.controls + (decoder.close_payload is not None)
+        if messages > 0 or decoder.in_message:
+            self._last_activity = now
+            self._statistics.messages_received += self._whole_messages(events, messages)
+        if decoder.controls or decoder.failure is not None:
+            rate.spend(decoder.controls)
+            self._answer_controls(events)
+            self._conclude(conclusion(decoder), events, had_messages=messages > 0)
+        return events
+
+    def _whole_messages(self, events: list[Event], parts: int) -> int:
+        """How many messages end among ``parts`` messages or parts of them."""
+        if self._receive is Receive.MESSAGES:
+            return parts
+        return sum(isinstance(event, Fragment) and event.final for event in events)
+
+    def _answer_controls(self, events: list[Event]) -> None:
+        for index, event in enumerate(events):
+            if isinstance(event, Ping):
+                self._statistics.pings_received += 1
+                if self._closing.may_send:  # RFC 6455 §5.5.2
+                    self._statistics.pongs_sent += self._outbox.put_pong(event.payload)
+            elif isinstance(event, Pong):
+                self._statistics.pongs_received += 1
+                events[index] = Pong(event.payload, self._keepalive.pong_received(event.payload, self._now))
+
+    def _conclude(
+        self, end: CloseFrame | RemoteProtocolError | None, events: list[Event], *, had_messages: bool
+    ) -> None:
+        """React to what ended the peer's frames, if anything did."""
+        if end is None:
+            return
+        if isinstance(end, CloseFrame):
+            self._closing.close_received(end)
+        else:
+            self._closing.offended(end)
+        events.append(self._settled())
+        if not self._closing.owes_close_frame:
+            return
+        if had_messages or (self._inbox is not None and (self._inbox or self._inbox.is_answering)):
+            self._timers.set(Timer.GRACE, self._now, _GRACE)
+        else:
+            self._answer_close()
+
+    def _ping(self, payload: bytes, now: float | None) -> bytes:
+        self._now = now if now is not None else self._now
+        self._outbox.put_control(Opcode.PING, payload)
+        self._keepalive.ping_sent(payload, self._now)
+        self._statistics.pings_sent += 1
+        return payload
+
+    @property
+    def wants_read(self) -> bool:
+        """Whether the transport should be read: false while the inbox is over its mark, or nothing more can come."""
+        if self._transport_ended:
+            return False
+        return self._inbox is None or self._inbox.has_room or self._closing.phase is not Phase.OPEN
+
+    # --- closing ------------------------------------------------------------------------------------------------------
+
+    def _begin_close(self, code: int, reason: str) -> None:
+        """Say goodbye first, behind everything that is queued."""
+        self._outbox.put_close(self._closing.close(code, reason))
+        self._begin_closing_time()
+
+    def _answer_close(self) -> None:
+        """Let the owed close frame go."""
+        self._outbox.put_close(self._closing.answer())
+
+    def _settled(self, *, timer: Timer | None = None, error: BaseException | None = None) -> Closed:
+        """It is settled how the connection ends: the one ``Closed`` event."""
+        self._begin_closing_time()
+        pong = self._keepalive.last_pong
+        return Closed(
+            self._closing.settle(
+                at=self._now,
+                pong_age=None if pong is None else self._now - pong,
+                bytes_queued=self._outbox.size,
+                timer=timer,
+                error=error,
+            )
+        )
+
+    def _begin_closing_time(self) -> None:
+        """From the first close frame on, one timer bounds everything up to the end of the transport."""
+        if not self._timers.is_set(Timer.CLOSING):
+            self._timers.set(Timer.CLOSING, self._now, self._timeouts.closing_timeout)
+        self._timers.keep_only(Timer.CLOSING)
+
+    def _transport_end(self, now: float, error: BaseException | None) -> list[Event]:
+        self._now = now
+        events = self._with_undelivered([])
+        self._transport_ended = True
+        if self._closing.report is None:
+            self._closing.transport_ended()
+            self._outbox.discard()
+            events.append(self._settled(error=error))
+        elif self._closing.phase is Phase.CLOSED:
+            self._timers.clear(Timer.CLOSING)
+        return events
+
+    def _give_up(self, timer: Timer) -> list[Event]:
+        """End it now, because ``timer`` fired."""
+        self._abort = True
+        self._closing.give_up()
+        return [self._settled(timer=timer)] if self._closing.report is None else []
+
+    def _with_undelivered(self, events: list[Event]) -> list[Event]:
+        """``events`` behind those that a verb had caused."""
+        earlier, self._undelivered = self._undelivered, []
+        return earlier + events
+
+    # --- timers -------------------------------------------------------------------------------------------------------
+
+    def _expire(self) -> list[Event]:
+        """Do what every timer that is due calls for."""
+        events: list[Event] = []
+        while (timer := self._timers.pop_expired(self._now)) is not None:
+            events += _EXPIRED[timer](self)
+        return events
+
+    def _opening_timed_out(self) -> list[Event]:
+        """The handshake took too long. A server answers that; a client leaves."""
+        return self._give_up(Timer.OPENING)
+
+    def _opening_expired(self) -> list[Event]:
+        return self._opening_timed_out()
+
+    def _ping_due(self) -> list[Event]:
+        now = self._now
+        interval = self._timeouts.ping_interval
+        assert interval is not None, "the timer is set only with an interval"
+        silence = self._keepalive.silence(now)
+        if silence < interval:
+            self._timers.set(Timer.PING, now, interval - silence)
+            return []
+        self._timers.set(Timer.PING, now, interval)
+        if not self._timers.is_set(Timer.PONG):
+            self._ping(self._keepalive.next_payload(), now)
+            self._timers.set(Timer.PONG, now, self._timeouts.pong_timeout)
+        return []
+
+    def _pong_overdue(self) -> list[Event]:
+        now = self._now
+        timeout = self._timeouts.pong_timeout
+        assert timeout is not None, "the timer is set only with a timeout"
+        if not self.wants_read:  # we do not listen, so silence means nothing
+            self._timers.set(Timer.PONG, now, timeout)
+            return []
+        if self._keepalive.silence(now) < timeout:
+            return []
+        self._outbox.put_close(self._closing.close(CloseCode.INTERNAL_ERROR, "keepalive ping timeout"))
+        return self._give_up(Timer.PONG)
+
+    def _idle_too_long(self) -> list[Event]:
+        now = self._now
+        timeout = self._timeouts.idle_timeout
+        assert timeout is not None, "the timer is set only with a timeout"
+        quiet = now - self._last_activity
+        if quiet < timeout:
+            self._timers.set(Timer.IDLE, now, timeout - quiet)
+            return []
+        self._begin_close(CloseCode.GOING_AWAY, "idle")
+        return []
+
+    def _grace_over(self) -> list[Event]:
+        if self._closing.owes_close_frame:
+            self._answer_close()
+        return []
+
+    def _closing_expired(self) -> list[Event]:
+        return self._give_up(Timer.CLOSING)
+
+
+#: What each timer does when it fires.
+_EXPIRED: Final[Mapping[Timer, Callable[[Engine], list[Event]]]] = MappingProxyType(
+    {
+        Timer.OPENING: Engine._opening_expired,
+        Timer.PING: Engine._ping_due,
+        Timer.PONG: Engine._pong_overdue,
+        Timer.IDLE: Engine._idle_too_long,
+        Timer.GRACE: Engine._grace_over,
+        Timer.CLOSING: Engine._closing_expired,
+    }
+)

@@ -1,0 +1,210 @@
+"""What waits to be sent, and how fast control frames may come.
+
+The :class:`Outbox` gives out bytes in batches. Control frames overtake whatever has not left; a large message leaves as
+fragments, cut only when their turn comes, so that even then nothing urgent waits long.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from itertools import islice
+from typing import Final
+
+from .._protocol.sending import Outgoing, PreparedMessage, Sender
+from .._types import Opcode
+
+__all__ = ["ControlRate", "Outbox"]
+
+#: A batch ends when it has this many bytes: what leaves later can still be overtaken.
+_BATCH_SIZE: Final = 256 * 1024
+#: Buffers up to this size are joined into one; larger ones are handed over as they are, for a vectored write.
+_JOIN_SIZE: Final = 64 * 1024
+
+
+class Outbox:
+    """The queue of one connection, in bytes."""
+
+    __slots__ = (
+        "_fragment_size",
+        "_high",
+        "_owed_pong",
+        "_ready",
+        "_ready_size",
+        "_sender",
+        "_waiting",
+        "_waiting_size",
+    )
+
+    def __init__(self, high: int, fragment_size: int) -> None:
+        self._high = high
+        self._fragment_size = fragment_size
+        self._sender: Sender | None = None
+        # Bytes in their final order, and messages whose frames are not made yet.
+        self._ready: list[bytes] = []
+        self._ready_size = 0
+        self._waiting: deque[Outgoing] = deque()
+        self._waiting_size = 0
+        # While the peer does not read, only its latest ping is answered (RFC 6455 §5.5.3).
+        self._owed_pong: bytes | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes that have not been taken yet."""
+        return self._ready_size + self._waiting_size
+
+    @property
+    def has_room(self) -> bool:
+        return self._ready_size + self._waiting_size < self._high
+
+    def __bool__(self) -> bool:
+        return bool(self._ready or self._waiting)
+
+    def open(self, sender: Sender) -> None:
+        """Messages can be sent from now on."""
+        self._sender = sender
+
+    @property
+    def sender(self) -> Sender:
+        assert self._sender is not None, "frames are sent only once the connection is open"
+        return self._sender
+
+    # --- in -----------------------------------------------------------------------------------------------------------
+
+    def put_bytes(self, data: bytes) -> None:
+        """Queue ``data`` as it is, ahead of every message that is not yet made into frames."""
+        self._ready.append(data)
+        self._ready_size += len(data)
+
+    def put_message(self, opcode: Opcode, payload: bytes, compress: bool | None, urgent: bool) -> None:
+        if self._waiting or len(payload) > self._fragment_size:
+            self._enqueue(Outgoing(opcode, payload, compress), urgent)
+            return
+        for buffer in self.sender.message(opcode, payload, compress):
+            self._ready.append(buffer)
+            self._ready_size += len(buffer)
+
+    def put_prepared(self, message: PreparedMessage) -> None:
+        """Queue a message that was encoded once for many, as it is where that is possible."""
+        if self.sender.is_plain and not self._waiting:
+            self.put_bytes(message.frame)
+        else:
+            self.put_message(message.opcode, message.payload, None, urgent=False)
+
+    def put_part(self, part: Outgoing) -> None:
+        """Queue a part of a message that the application sends in parts."""
+        self._enqueue(part, urgent=False)
+
+    def put_control(self, opcode: Opcode, payload: bytes) -> None:
+        self.put_bytes(self.sender.control(opcode, payload))
+
+    def put_pong(self, payload: bytes) -> bool:
+        """Answer a ping, now or when there is room; return whether it was now."""
+        if not self.has_room:
+            self._owed_pong = payload
+            return False
+        self.put_control(Opcode.PONG, payload)
+        return True
+
+    def put_close(self, payload: bytes) -> None:
+        """Queue the close frame behind everything else."""
+        self._owed_pong = None
+        if self._waiting:
+            self._enqueue(Outgoing(Opcode.CLOSE, payload), urgent=False)
+        else:
+            self.put_control(Opcode.CLOSE, payload)
+
+    def discard(self) -> None:
+        """Drop everything: nobody will take it."""
+        self._ready = []
+        self._waiting.clear()
+        self._ready_size = self._waiting_size = 0
+        self._owed_pong = None
+
+    def _enqueue(self, item: Outgoing, urgent: bool) -> None:
+        self._waiting_size += len(item.payload)
+        if urgent:
+            self._waiting.insert(self._first_gap(), item)
+        else:
+            self._waiting.append(item)
+
+    def _first_gap(self) -> int:
+        """Where a message may cut in: before the first one that has not begun to leave."""
+        for index, item in enumerate(self._waiting):
+            if item.begins and item.offset == 0:
+                return index
+        return len(self._waiting)
+
+    # --- out ----------------------------------------------------------------------------------------------------------
+
+    def take(self) -> list[bytes]:
+        """The next batch, as buffers for one vectored write; empty when there is nothing to send."""
+        self._fill()
+        if self._owed_pong is not None and self.has_room:
+            payload, self._owed_pong = self._owed_pong, None
+            self.put_control(Opcode.PONG, payload)
+        batch, self._ready = self._ready, []
+        size, self._ready_size = self._ready_size, 0
+        if len(batch) < 2:
+            return batch
+        return [b"".join(batch)] if size <= _JOIN_SIZE else _corked(batch)
+
+    def _fill(self) -> None:
+        """Make frames of what waits, until the batch is large enough."""
+        while self._waiting and self._ready_size < _BATCH_SIZE:
+            item = self._waiting[0]
+            before = item.offset
+            for buffer in self._next_frame(item):
+                self.put_bytes(buffer)
+            self._waiting_size -= item.offset - before
+            if item.offset == len(item.payload):
+                self._waiting.popleft()
+
+    def _next_frame(self, item: Outgoing) -> list[bytes]:
+        if item.opcode is Opcode.CLOSE:
+            item.offset = len(item.payload)
+            return [self.sender.control(Opcode.CLOSE, item.payload)]
+        return self.sender.next_frame(item, self._fragment_size)
+
+
+def _corked(buffers: Sequence[bytes]) -> list[bytes]:
+    """``buffers`` with every run of small ones joined: few system calls, and no copy of what is large."""
+    corked: list[bytes] = []
+    start = 0
+    size = 0
+    for index, buffer in enumerate(buffers):
+        if size + len(buffer) > _JOIN_SIZE:
+            if index > start:
+                corked.append(_joined(buffers, start, index))
+            start, size = index, 0
+        size += len(buffer)
+    corked.append(_joined(buffers, start, len(buffers)))
+    return corked
+
+
+def _joined(buffers: Sequence[bytes], start: int, stop: int) -> bytes:
+    return buffers[start] if stop - start == 1 else b"".join(islice(buffers, start, stop))
+
+
+class ControlRate:
+    """A token bucket: ``rate`` control frames a second, with bursts of as many; ``None`` for no limit."""
+
+    __slots__ = ("_checked_at", "_rate", "_tokens")
+
+    def __init__(self, rate: int | None, now: float) -> None:
+        self._rate = rate
+        self._tokens = float(rate or 0)
+        self._checked_at = now
+
+    def allowance(self, now: float) -> int | None:
+        """How many may come at ``now``."""
+        if self._rate is None:
+            return None
+        if self._tokens < self._rate:
+            self._tokens = min(self._rate, self._tokens + self._rate * (now - self._checked_at))
+        self._checked_at = now
+        return int(self._tokens)
+
+    def spend(self, count: int) -> None:
+        """``count`` of the allowance have come."""
+        self._tokens -= count

@@ -1,0 +1,66 @@
+"""Is the peer still there? Pings on silence, and what counts as a sign of life (RFC 6455 §5.5.2, §5.5.3).
+
+Any inbound byte is life, and so are bytes that leave while others wait behind them: a large transfer never dies of a
+late pong, in either direction.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from .statistics import RoundTrips
+
+__all__ = ["Keepalive"]
+
+#: Pings whose answer is awaited at the same time; of more than these the oldest is forgotten.
+_MAX_OUTSTANDING: Final = 64
+
+
+class Keepalive:
+    """Pings that wait for their pong, and the latest sign of life."""
+
+    __slots__ = ("_count", "_outstanding", "last_life", "last_pong", "round_trips")
+
+    def __init__(self, now: float) -> None:
+        self.last_life = now
+        #: When the last pong came; ``None`` before the first.
+        self.last_pong: float | None = None
+        self.round_trips = RoundTrips()
+        self._count = 0
+        self._outstanding: OrderedDict[bytes, float] | None = None
+
+    def next_payload(self) -> bytes:
+        """A ping payload that no other ping of this connection has had."""
+        self._count += 1
+        return self._count.to_bytes(4, "big")
+
+    def ping_sent(self, payload: bytes, now: float) -> None:
+        """A ping was queued at ``now``."""
+        if self._outstanding is None:
+            self._outstanding = OrderedDict()
+        self._outstanding.setdefault(payload, now)
+        if len(self._outstanding) > _MAX_OUTSTANDING:
+            self._outstanding.popitem(last=False)
+
+    def pong_received(self, payload: bytes, now: float) -> float | None:
+        """The round trip that ``payload`` ends, in seconds; ``None`` if no ping had it.
+
+        A pong answers the pings before its own as well, because a peer need only answer the latest (RFC 6455 §5.5.3).
+        """
+        self.last_pong = now
+        if self._outstanding is None or payload not in self._outstanding:
+            return None
+        sent = self._outstanding[payload]
+        while self._outstanding.popitem(last=False)[0] != payload:
+            pass
+        self.round_trips.add(now - sent)
+        return now - sent
+
+    def awaits(self, payload: bytes) -> bool:
+        """Whether a ping with ``payload`` is still unanswered."""
+        return self._outstanding is not None and payload in self._outstanding
+
+    def silence(self, now: float) -> float:
+        """Seconds since the last sign of life."""
+        return now - self.last_life

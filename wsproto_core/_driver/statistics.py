@@ -1,0 +1,80 @@
+"""What a connection counts: messages, bytes, control frames and round trips."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["Latency", "RoundTrips", "Statistics"]
+
+#: Percentiles look at this many of the latest round trips.
+_WINDOW: Final = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Round trips of pings, in seconds. ``p50`` and ``p99`` look at the latest 256, the others at all."""
+
+    count: int
+    last: float
+    min: float
+    mean: float
+    max: float
+    p50: float
+    p99: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Statistics:
+    """Counts since the connection was made. Bytes are those on the wire, handshake included."""
+
+    messages_received: int = 0
+    messages_sent: int = 0
+    bytes_received: int = 0
+    bytes_sent: int = 0
+    pings_received: int = 0
+    pings_sent: int = 0
+    pongs_received: int = 0
+    pongs_sent: int = 0
+
+
+class RoundTrips:
+    """Gathers round trips; costs nothing until the first one."""
+
+    __slots__ = ("_count", "_latest", "_max", "_min", "_total")
+
+    def __init__(self) -> None:
+        self._latest: deque[float] | None = None
+        self._count = 0
+        self._total = self._max = 0.0
+        self._min = float("inf")
+
+    def add(self, seconds: float) -> None:
+        if self._latest is None:
+            self._latest = deque(maxlen=_WINDOW)
+        self._latest.append(seconds)
+        self._count += 1
+        self._total += seconds
+        self._min = min(self._min, seconds)
+        self._max = max(self._max, seconds)
+
+    def summary(self) -> Latency | None:
+        """The figures so far; ``None`` before the first round trip."""
+        if self._latest is None:
+            return None
+        ranked = sorted(self._latest)
+        return Latency(
+            count=self._count,
+            last=self._latest[-1],
+            min=self._min,
+            mean=self._total / self._count,
+            max=self._max,
+            p50=_percentile(ranked, 0.50),
+            p99=_percentile(ranked, 0.99),
+        )
+
+
+def _percentile(ranked: list[float], fraction: float) -> float:
+    """The nearest-rank percentile."""
+    return ranked[min(len(ranked) - 1, int(fraction * len(ranked)))]

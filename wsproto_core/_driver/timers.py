@@ -1,0 +1,50 @@
+"""Deadlines as data: which timer is set, and when the next one is due."""
+
+from __future__ import annotations
+
+from .._types import Timer
+
+__all__ = ["Timers"]
+
+
+class Timers:
+    """The deadlines of one connection, in monotonic seconds."""
+
+    __slots__ = ("_deadlines", "next_deadline")
+
+    def __init__(self) -> None:
+        self._deadlines: dict[Timer, float] = {}
+        #: The earliest deadline; ``None`` if no timer is set.
+        self.next_deadline: float | None = None
+
+    def set(self, timer: Timer, now: float, timeout: float | None) -> None:
+        """Let ``timer`` fire ``timeout`` seconds after ``now``; ``None`` clears it."""
+        if timeout is None:
+            self.clear(timer)
+            return
+        self._deadlines[timer] = now + timeout
+        self._update()
+
+    def clear(self, *timers: Timer) -> None:
+        """Forget ``timers``, set or not."""
+        for timer in timers:
+            self._deadlines.pop(timer, None)
+        self._update()
+
+    def keep_only(self, timer: Timer) -> None:
+        """Forget every other timer."""
+        self.clear(*(other for other in tuple(self._deadlines) if other is not timer))
+
+    def is_set(self, timer: Timer) -> bool:
+        return timer in self._deadlines
+
+    def pop_expired(self, now: float) -> Timer | None:
+        """Take the earliest timer that is due at ``now``."""
+        if self.next_deadline is None or self.next_deadline > now:
+            return None
+        timer = min(self._deadlines, key=self._deadlines.__getitem__)
+        self.clear(timer)
+        return timer
+
+    def _update(self) -> None:
+        self.next_deadline = min(self._deadlines.values(), default=None)

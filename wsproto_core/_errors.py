@@ -1,0 +1,135 @@
+"""Exceptions, sorted by whose fault it is.
+
+* :exc:`WebSocketError`
+
+  * :exc:`LocalProtocolError`: **mine.** The caller broke a rule. Nothing was sent and nothing has changed.
+
+    * :exc:`OutboxFull`: more was queued than ``Limits.outbox_size`` allows.
+
+  * :exc:`RemoteProtocolError`: **yours.** The peer broke a rule; ``.violation`` says which.
+  * :exc:`ConnectionClosed`: the connection has ended; ``.report`` explains it.
+
+    * :exc:`ConnectionClosedOK`: by a closing handshake with code 1000, 1001 or none.
+    * :exc:`ConnectionClosedError`: in any other way.
+
+  * :exc:`ConnectionFailed`: **the world's.** No connection came about.
+
+    * :exc:`ConnectionRefused`: nobody listens there.
+    * :exc:`ConnectionTimeout`: it took longer than ``Timeouts.opening_timeout``.
+    * :exc:`HandshakeRejected`: the server answered with another status than 101.
+    * :exc:`HandshakeFailed`: the server's answer broke a rule; ``.violation`` says which.
+
+Each class has a ``code``: a negative number that stays the same for ever, for programs that log or compare numbers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from ._violations import Violation
+
+if TYPE_CHECKING:
+    from ._events import CloseReport, Redirected, Rejected
+
+__all__ = [
+    "ConnectionClosed",
+    "ConnectionClosedError",
+    "ConnectionClosedOK",
+    "ConnectionFailed",
+    "ConnectionRefused",
+    "ConnectionTimeout",
+    "HandshakeFailed",
+    "HandshakeRejected",
+    "LocalProtocolError",
+    "OutboxFull",
+    "RemoteProtocolError",
+    "WebSocketError",
+]
+
+
+class WebSocketError(Exception):
+    """The root of every exception that this library raises on purpose."""
+
+    code: ClassVar[int] = -600
+
+
+class LocalProtocolError(WebSocketError):
+    """The caller asked for something that the protocol or the connection's state forbids. Nothing has changed."""
+
+    code = -640
+
+
+class OutboxFull(LocalProtocolError):
+    """More bytes wait to be sent than ``Limits.outbox_size`` allows; look at ``can_send`` first. Nothing was queued."""
+
+
+class RemoteProtocolError(WebSocketError):
+    """The peer broke a rule: ``violation`` names it, ``detail`` tells what was seen."""
+
+    code = -641
+
+    def __init__(self, violation: Violation, detail: str = "") -> None:
+        super().__init__(f"{violation}: {detail}" if detail else str(violation))
+        self.violation = violation
+        self.detail = detail
+
+
+class ConnectionClosed(WebSocketError):
+    """The connection has ended, or is ending: ``report`` says how and why."""
+
+    code = -603
+
+    def __init__(self, report: CloseReport) -> None:
+        super().__init__(str(report))
+        self.report = report
+
+    @staticmethod
+    def from_report(report: CloseReport) -> ConnectionClosed:
+        """The subclass that fits ``report``."""
+        return ConnectionClosedOK(report) if report.ok else ConnectionClosedError(report)
+
+
+class ConnectionClosedOK(ConnectionClosed):
+    """The connection ended by a closing handshake with code 1000, 1001 or none."""
+
+
+class ConnectionClosedError(ConnectionClosed):
+    """The connection ended in any other way than an ordinary close."""
+
+
+class ConnectionFailed(WebSocketError):
+    """No connection came about."""
+
+    code = -600
+
+
+class ConnectionRefused(ConnectionFailed):
+    """Nobody listens at that address."""
+
+    code = -601
+
+
+class ConnectionTimeout(ConnectionFailed):
+    """The connection was not open within ``Timeouts.opening_timeout``."""
+
+    code = -602
+
+
+class HandshakeRejected(ConnectionFailed):
+    """The server answered the handshake with ``status`` instead of 101; ``headers`` and ``body`` are its own."""
+
+    def __init__(self, event: Rejected | Redirected) -> None:
+        super().__init__(f"the server answered the opening handshake with HTTP status {event.status}")
+        self.event = event
+        self.status = event.status
+        self.headers = event.headers
+        self.body = event.body
+
+
+class HandshakeFailed(ConnectionFailed):
+    """The server's answer to the opening handshake broke a rule: ``violation`` names it."""
+
+    def __init__(self, violation: Violation, detail: str = "") -> None:
+        super().__init__(f"{violation}: {detail}" if detail else str(violation))
+        self.violation = violation
+        self.detail = detail

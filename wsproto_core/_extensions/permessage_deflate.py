@@ -1,0 +1,365 @@
+"""permessage-deflate: messages compressed with DEFLATE (RFC 7692).
+
+Above: :class:`PerMessageDeflate`, what is offered and agreed to. Below: :class:`DeflateTransform`, one connection's
+two zlib contexts. This is the only module that imports zlib, and nobody imports it who does not want compression.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from .._config import Limits
+from .._errors import RemoteProtocolError
+from .._types import Buffer, Role
+from .._violations import Violation
+from .base import Extension, MessageTransform, Parameters
+
+if TYPE_CHECKING:
+    from zlib import _Compress, _Decompress  # pyright: ignore[reportPrivateUsage] - these types have no other name
+
+__all__ = ["DeflateTransform", "PerMessageDeflate"]
+
+_SERVER_RESTARTS: Final = "server_no_context_takeover"
+_CLIENT_RESTARTS: Final = "client_no_context_takeover"
+_SERVER_BITS: Final = "server_max_window_bits"
+_CLIENT_BITS: Final = "client_max_window_bits"
+_FLAGS: Final = frozenset({_SERVER_RESTARTS, _CLIENT_RESTARTS})
+#: RFC 7692 §7.1.2: a decimal integer between 8 and 15, without leading zeros.
+_BITS: Final = re.compile(r"[89]|1[0-5]")
+_MAX_BITS: Final = 15
+#: The least that zlib can compress with; see :class:`PerMessageDeflate` on 8.
+_MIN_BITS: Final = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerMessageDeflate(Extension):
+    """Compression as configured; the same object serves clients and servers, and any number of connections.
+
+    Memory for each connection that has sent a compressed message: 2**(window bits + 2) + 2**(mem_level + 9) bytes,
+    256 KiB by default; for one that has received any: 2**(window bits) bytes and 7 KiB more, 39 KiB by default.
+    Without context takeover either is held only while a message is under way.
+
+    A window of 8 bits cannot be configured: zlib and many peers cannot compress with it, and inflating with 9 costs no
+    more. Where the peer asks for 8 it is agreed to: what is sent is then compressed by run length only (Z_RLE), whose
+    matches fit any window; what is received is inflated with 9, because many who agree to 8 use 9.
+
+    A peer that looks back further than agreed is refused (``CORRUPT_COMPRESSION``) once zlib no longer has the bytes;
+    where it happens still to have them, the message is right and is taken.
+
+    Raises :exc:`ValueError` (or :exc:`TypeError`), naming the argument.
+    """
+
+    name: ClassVar[str] = "permessage-deflate"
+
+    #: The server forgets its context after each message: less memory, worse compression (RFC 7692 §7.1.1.1).
+    #: A client insists on it, a server does it.
+    server_no_context_takeover: bool = False
+    #: The client forgets its context after each message (RFC 7692 §7.1.1.2). A server insists, a client does it.
+    client_no_context_takeover: bool = False
+    #: Base-2 logarithm of the largest window that the server compresses with, 9 to 15 (RFC 7692 §7.1.2.1).
+    server_max_window_bits: int = _MAX_BITS
+    #: The same for the client (RFC 7692 §7.1.2.2). A server can ask only those clients for less than 15 that offer to
+    #: obey; with the others it agrees to 15.
+    client_max_window_bits: int = _MAX_BITS
+    #: zlib's compression level: 0 (none) to 9 (best), or -1 for zlib's own default.
+    level: int = 6
+    #: zlib's memory for the compressor's internal state: 1 (least) to 9 (fastest).
+    mem_level: int = 8
+    #: Messages of fewer bytes are sent uncompressed unless the caller asks for it. 128: below that, what is saved is
+    #: less than the headers of the packet it travels in, and connections that only send small talk need no context.
+    threshold: int = 128
+
+    def __post_init__(self) -> None:
+        _check_flag(_SERVER_RESTARTS, self.server_no_context_takeover)
+        _check_flag(_CLIENT_RESTARTS, self.client_no_context_takeover)
+        _check_range(_SERVER_BITS, self.server_max_window_bits, _MIN_BITS, _MAX_BITS)
+        _check_range(_CLIENT_BITS, self.client_max_window_bits, _MIN_BITS, _MAX_BITS)
+        _check_range("level", self.level, -1, 9)
+        _check_range("mem_level", self.mem_level, 1, 9)
+        _check_range("threshold", self.threshold, 0, None)
+
+    def offer(self) -> tuple[Parameters, ...]:
+        """One offer. A server that cannot agree to it declines, and messages go uncompressed."""
+        asked = self.server_max_window_bits if self.server_max_window_bits < _MAX_BITS else None
+        answer = _parameters(self.server_no_context_takeover, self.client_no_context_takeover, asked, None)
+        # RFC 7692 §7.1.2.2: without this parameter in the offer, the server may not limit the client's window.
+        mine = self.client_max_window_bits
+        return ((*answer, (_CLIENT_BITS, str(mine) if mine < _MAX_BITS else None)),)
+
+    def accept(self, offered: Parameters, limits: Limits) -> tuple[Parameters, DeflateTransform] | None:
+        """Agree to the least that both sides ask for; decline what is unknown, repeated or invalid (RFC 7692 §7.1)."""
+        try:
+            terms = _parse(offered, is_offer=True)
+        except ValueError:
+            return None
+        server_restarts = self.server_no_context_takeover or _SERVER_RESTARTS in terms
+        client_restarts = self.client_no_context_takeover or _CLIENT_RESTARTS in terms
+        server_bits = min(self.server_max_window_bits, terms.get(_SERVER_BITS, _MAX_BITS))
+        # RFC 7692 §7.1.2.2: a client that does not offer this parameter cannot be asked for a smaller window.
+        client_bits = min(self.client_max_window_bits, terms[_CLIENT_BITS]) if _CLIENT_BITS in terms else _MAX_BITS
+        answer = _parameters(
+            server_restarts,
+            client_restarts,
+            # RFC 7692 §7.1.2.1: an offer with this parameter is accepted by answering it, even with 15.
+            server_bits if _SERVER_BITS in terms or server_bits < _MAX_BITS else None,
+            client_bits if client_bits < _MAX_BITS else None,
+        )
+        agreed = _Agreed(server_restarts, client_restarts, server_bits, client_bits)
+        return answer, DeflateTransform(self, agreed, Role.SERVER, limits)
+
+    def confirm(self, answered: Parameters, limits: Limits) -> DeflateTransform:
+        """Agree to any answer that fits the offer: one that asks for more than was offered, never for less."""
+        terms = _parse(answered, is_offer=False)
+        if self.server_no_context_takeover and _SERVER_RESTARTS not in terms:
+            raise ValueError(f"{_SERVER_RESTARTS} was asked for and is not in the answer (RFC 7692 §7.1.1.1)")
+        server_bits = terms.get(_SERVER_BITS, _MAX_BITS)
+        if server_bits > self.server_max_window_bits:
+            raise ValueError(
+                f"{_SERVER_BITS}={self.server_max_window_bits} was asked for and {server_bits} is the answer "
+                "(RFC 7692 §7.1.2.1)"
+            )
+        # RFC 7692 §7.1.1.2, §7.1.2.2: what a client announced of itself it keeps to, whatever the answer.
+        client_restarts = self.client_no_context_takeover or _CLIENT_RESTARTS in terms
+        client_bits = min(self.client_max_window_bits, terms.get(_CLIENT_BITS, _MAX_BITS))
+        agreed = _Agreed(_SERVER_RESTARTS in terms, client_restarts, server_bits, client_bits)
+        return DeflateTransform(self, agreed, Role.CLIENT, limits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Agreed:
+    """What both sides keep to (RFC 7692 §7.1)."""
+
+    server_restarts: bool
+    client_restarts: bool
+    server_bits: int
+    client_bits: int
+
+    def of(self, role: Role) -> tuple[int, bool]:
+        """The window of what ``role`` compresses, and whether it starts anew with each message."""
+        if role is Role.SERVER:
+            return self.server_bits, self.server_restarts
+        return self.client_bits, self.client_restarts
+
+
+def _parse(parameters: Parameters, *, is_offer: bool) -> dict[str, int]:
+    """The parameters by name, with their number of window bits; raises :exc:`ValueError` (RFC 7692 §7.1)."""
+    terms: dict[str, int] = {}
+    for name, value in parameters:
+        if name in terms:
+            raise ValueError(f"{name} is given twice (RFC 7692 §7.1)")
+        if name in _FLAGS:
+            terms[name] = _parse_flag(name, value)
+        elif name in (_SERVER_BITS, _CLIENT_BITS):
+            terms[name] = _parse_bits(name, value, optional=is_offer and name == _CLIENT_BITS)
+        else:
+            raise ValueError(f"{name} is not a parameter of permessage-deflate (RFC 7692 §7.1)")
+    return terms
+
+
+def _parse_flag(name: str, value: str | None) -> int:
+    if value is not None:
+        raise ValueError(f"{name} has no value (RFC 7692 §7.1.1)")
+    return _MAX_BITS
+
+
+def _parse_bits(name: str, value: str | None, *, optional: bool) -> int:
+    if value is None and optional:
+        return _MAX_BITS
+    if value is None or not _BITS.fullmatch(value):
+        raise ValueError(f"{name} must be an integer from 8 to 15, not {value!r} (RFC 7692 §7.1.2)")
+    return int(value)
+
+
+def _parameters(
+    server_restarts: bool, client_restarts: bool, server_bits: int | None, client_bits: int | None
+) -> Parameters:
+    flags = ((_SERVER_RESTARTS, server_restarts), (_CLIENT_RESTARTS, client_restarts))
+    bits = ((_SERVER_BITS, server_bits), (_CLIENT_BITS, client_bits))
+    return (
+        *((name, None) for name, wanted in flags if wanted),
+        *((name, str(value)) for name, value in bits if value is not None),
+    )
+
+
+def _check_flag(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+
+
+def _check_range(name: str, value: object, least: int, most: int | None) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an integer, not {value!r}")
+    if value < least or (most is not None and value > most):
+        limit = f"from {least} to {most}" if most is not None else f"at least {least}"
+        raise ValueError(f"{name} must be {limit}, not {value!r}")
+
+
+#: The end of every flush, which the wire does without (RFC 7692 §7.2.1).
+_TAIL: Final = b"\x00\x00\xff\xff"
+#: An empty block with BFINAL set: fed where a block may begin, it ends the stream and does nothing else.
+_LAST_BLOCK: Final = b"\x01\x00\x00\xff\xff"
+#: Compressed bytes inflated at a time. zlib copies what follows a block with BFINAL: in small steps that stays linear,
+#: and as the steps are counted from the start of the message, a verdict does not depend on how the bytes arrived.
+_STEP: Final = 4096
+#: The ratio is not judged for less: small messages of one repeated byte are innocent.
+_RATIO_FREE: Final = 1024 * 1024
+#: More than a step can inflate to (1032 bytes for each), and still what zlib takes as a length.
+_MOST: Final = 2**31 - 1
+
+
+class DeflateTransform(MessageTransform):
+    """One connection's permessage-deflate: a compressor and an inflater, each created for the first message it sees."""
+
+    __slots__ = (
+        "_compressed",
+        "_compressor",
+        "_config",
+        "_fed",
+        "_inflated",
+        "_inflater",
+        "_limits",
+        "_own_bits",
+        "_own_restarts",
+        "_peer_bits",
+        "_peer_restarts",
+    )
+
+    reserved_bits: ClassVar[int] = 0x40  # RFC 7692 §6: RSV1
+
+    def __init__(self, config: PerMessageDeflate, agreed: _Agreed, role: Role, limits: Limits) -> None:
+        self._config = config
+        self._limits = limits
+        self._own_bits, self._own_restarts = agreed.of(role)
+        self._peer_bits, self._peer_restarts = agreed.of(Role.CLIENT if role is Role.SERVER else Role.SERVER)
+        self._compressor: _Compress | None = None
+        self._fed = False  # whether the outgoing message has had any bytes yet
+        self._inflater: _Decompress | None = None
+        self._compressed = 0  # bytes of the incoming message
+        self._inflated = 0
+
+    def wants(self, size: int, compress: bool | None) -> bool:
+        """The caller's wish, or else whether the message reaches ``PerMessageDeflate.threshold``."""
+        return size >= self._config.threshold if compress is None else compress
+
+    def encode(self, data: Buffer, final: bool) -> bytes:
+        """Compress a piece; zlib keeps what it can until ``final``."""
+        if not (data or self._fed):
+            return b"\x00" if final else b""  # RFC 7692 §7.2.3.6; takes no context
+        if self._compressor is None:
+            self._compressor = self._new_compressor()
+        self._fed = not final
+        compressed = self._compressor.compress(data)
+        return compressed + self._flush(self._compressor) if final else compressed
+
+    def decode(self, data: Buffer, final: bool) -> bytes:
+        """Inflate a piece, all of it; memory stays within the limits while zlib is at work.
+
+        Violations: ``INFLATED_TOO_BIG``, ``INFLATE_RATIO``, ``CORRUPT_COMPRESSION``. Corrupt is also a message that
+        ends within a block: its end is missing. RFC 7692 §7.2.2 does not say so and many implementations deliver
+        what there is. Blocks with BFINAL may stand anywhere (RFC 7692 §7.2.1, §7.2.3.4); as in any DEFLATE data,
+        what follows one starts with an empty window, and has to be DEFLATE as well. A message that stops at such a
+        block, or has no bytes at all, lacks the empty block that RFC 7692 §7.2.1 wants at its end but nothing else,
+        and is taken.
+        """
+        if len(data) <= _STEP - self._compressed % _STEP:
+            inflated = self._inflate(data) if data else b""
+        else:
+            inflated = b"".join(map(self._inflate, self._steps(data)))
+        if final:
+            self._finish()
+        return inflated
+
+    def _new_compressor(self) -> _Compress:
+        config = self._config
+        # RFC 7692 §7.1.2: a window of 8 bits must not be exceeded, and with 9 zlib might; Z_RLE looks one byte back.
+        strategy = zlib.Z_RLE if self._own_bits < _MIN_BITS else zlib.Z_DEFAULT_STRATEGY
+        return zlib.compressobj(
+            config.level, zlib.DEFLATED, -max(_MIN_BITS, self._own_bits), config.mem_level, strategy
+        )
+
+    def _flush(self, compressor: _Compress) -> bytes:
+        if self._own_restarts:
+            self._compressor = None  # RFC 7692 §7.1.1
+        return compressor.flush(zlib.Z_SYNC_FLUSH)[:-4]  # RFC 7692 §7.2.1
+
+    def _steps(self, data: Buffer) -> Iterator[memoryview]:
+        view = memoryview(data)
+        first = _STEP - self._compressed % _STEP
+        yield view[:first]
+        for start in range(first, len(view), _STEP):
+            yield view[start : start + _STEP]
+
+    def _inflate(self, step: Buffer) -> bytes:
+        self._compressed += len(step)
+        inflated, rest = self._inflate_stream(step)
+        if not rest:
+            return inflated
+        streams = [inflated]
+        while rest:
+            inflated, rest = self._inflate_stream(rest)
+            streams.append(inflated)
+        return b"".join(streams)
+
+    def _inflate_stream(self, data: Buffer) -> tuple[bytes, bytes]:
+        """Inflate up to the next BFINAL: what it gives, and what follows."""
+        if self._inflater is None:
+            self._inflater = zlib.decompressobj(-max(_MIN_BITS, self._peer_bits))
+        ceiling = self._ceiling()
+        room = 0 if ceiling is None else min(ceiling - self._inflated + 1, _MOST)
+        inflated = _decompress(self._inflater, data, room)
+        self._inflated += len(inflated)
+        if ceiling is not None and self._inflated > ceiling:
+            raise self._too_much()
+        if not self._inflater.eof:
+            return inflated, b""
+        rest = self._inflater.unused_data
+        self._inflater = None
+        return inflated, rest
+
+    def _ceiling(self) -> int | None:
+        """What this message may have inflated to by the end of the present step (RFC 7692 §8)."""
+        size, ratio = self._limits.message_size, self._limits.inflate_ratio
+        if ratio is None:
+            return size
+        steps = -(-self._compressed // _STEP)
+        by_ratio = max(_RATIO_FREE, ratio * steps * _STEP)
+        return by_ratio if size is None else min(size, by_ratio)
+
+    def _too_much(self) -> RemoteProtocolError:
+        size = self._limits.message_size
+        if size is not None and self._inflated > size:
+            return RemoteProtocolError(Violation.INFLATED_TOO_BIG, f"more than {size} bytes")
+        detail = f"{self._inflated} bytes or more from {self._compressed}"
+        return RemoteProtocolError(Violation.INFLATE_RATIO, detail)
+
+    def _finish(self) -> None:
+        ratio = self._limits.inflate_ratio
+        if ratio is not None and self._inflated > max(_RATIO_FREE, ratio * self._compressed):
+            raise self._too_much()
+        if self._compressed and self._inflater is not None:
+            self._end_block(self._inflater)
+        if self._peer_restarts:
+            self._inflater = None  # RFC 7692 §7.1.1
+        self._compressed = self._inflated = 0
+
+    def _end_block(self, inflater: _Decompress) -> None:
+        """Feed what the sender took away, and see that a block may begin there (RFC 7692 §7.2.2)."""
+        # zlib does not tell whether it stands between two blocks. Ending the stream right there tells, on a copy where
+        # the context is still needed: 1 µs.
+        probe = inflater if self._peer_restarts else inflater.copy()
+        _decompress(probe, _TAIL + _LAST_BLOCK, 1)
+        if not probe.eof:
+            raise RemoteProtocolError(Violation.CORRUPT_COMPRESSION, "the message ends within a block")
+        if not self._peer_restarts:
+            inflater.decompress(_TAIL)
+
+
+def _decompress(inflater: _Decompress, data: Buffer, max_length: int) -> bytes:
+    try:
+        return inflater.decompress(data, max_length)
+    except zlib.error as error:
+        raise RemoteProtocolError(Violation.CORRUPT_COMPRESSION, str(error)) from None

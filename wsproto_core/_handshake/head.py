@@ -1,0 +1,120 @@
+"""The head of an HTTP message, gathered line by line within the limits.
+
+What lives here counts bytes and lines and stops at the first one too many; it knows nothing of their meaning, which is
+h11's part in ``http11``. It also keeps control characters away from h11, whose pattern for a header line takes
+quadratic time over blanks that end in one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from .._errors import RemoteProtocolError
+from .._violations import Violation
+
+__all__ = ["HeadOffences", "HeadReader"]
+
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadOffences:
+    """What each offence is called on this side."""
+
+    malformed: Violation
+    first_line_too_long: Violation
+    too_big: Violation
+    too_many_lines: Violation
+
+
+class HeadReader:
+    """Gathers one head after the other; all of them together hold at most ``size`` bytes.
+
+    Every offence is found at the byte that commits it, however the bytes are cut into pieces.
+    """
+
+    def __init__(
+        self,
+        *,
+        size: int,
+        first_line_size: int,
+        max_headers: int,
+        offences: HeadOffences,
+        check_first_line: Callable[[bytes], None],
+    ) -> None:
+        self._room = size
+        self._first_line_size = first_line_size
+        self._max_headers = max_headers
+        self._offences = offences
+        self._check_first_line = check_first_line
+        self._lines: list[bytes] = []
+        self._partial = bytearray()
+
+    @property
+    def pending(self) -> bool:
+        """Whether an incomplete head is waiting for more."""
+        return bool(self._lines or self._partial)
+
+    def feed(self, data: bytes) -> bytes | None:
+        """Take bytes; what follows the head once its blank line has come, ``None`` before.
+
+        Raises :exc:`RemoteProtocolError`; not to be fed again afterwards.
+        """
+        fresh = data[: self._room]
+        flaw = _CONTROL.search(fresh)
+        usable = fresh[: flaw.start()] if flaw else fresh
+        end = self._take_lines(usable)
+        if end is not None:
+            self._room -= end
+            return data[end:]
+        self._room -= len(usable)
+        self._check_partial()
+        if flaw:
+            raise RemoteProtocolError(self._offences.malformed, "a control character in the head")
+        return None
+
+    def take(self) -> bytes:
+        """The complete head with CRLF line ends, which leaves room for the next one."""
+        head = b"\r\n".join([*self._lines, b"", b""])
+        self._lines.clear()
+        return head
+
+    def _take_lines(self, data: bytes) -> int | None:
+        """Take every complete line; where the head ends in ``data``, if it does."""
+        start = 0
+        while (newline := data.find(b"\n", start)) >= 0:
+            line = bytes(self._partial) + data[start:newline]
+            self._partial.clear()
+            start = newline + 1
+            if self._ends_with(line):
+                return start
+        self._partial += data[start:]
+        return None
+
+    def _ends_with(self, line: bytes) -> bool:
+        content = line.removesuffix(b"\r")
+        if b"\r" in content:  # RFC 9112 §2.2
+            raise RemoteProtocolError(self._offences.malformed, "a bare CR in the head")
+        if not self._lines:
+            self._check_first_size(line)
+            self._check_first_line(content)
+        elif not content:
+            return True
+        elif len(self._lines) > self._max_headers:
+            raise RemoteProtocolError(self._offences.too_many_lines, f"more than {self._max_headers}")
+        self._lines.append(content)
+        return False
+
+    def _check_partial(self) -> None:
+        if not self._lines:
+            self._check_first_size(self._partial)
+        if not self._room:
+            offences = self._offences
+            raise RemoteProtocolError(offences.too_big if self._lines else offences.first_line_too_long)
+
+    def _check_first_size(self, line: bytes | bytearray) -> None:
+        if len(line) > self._first_line_size:
+            raise RemoteProtocolError(self._offences.first_line_too_long)

@@ -1,0 +1,40 @@
+"""``Sec-WebSocket-Key`` and the token that answers it (RFC 6455 §4.1, §4.2.2).
+
+What lives here: three functions of a key. Which header holds it, and how often, is for ``server`` and ``client``.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from typing import Final
+
+__all__ = ["accept_token", "is_valid_key", "make_key"]
+
+_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 §1.3
+_NONCE_SIZE: Final = 16
+_KEY_LENGTH: Final = 24
+
+
+def make_key(entropy: Callable[[int], bytes]) -> str:
+    """A new key: 16 bytes from ``entropy`` in base64 (RFC 6455 §4.1)."""
+    return base64.b64encode(entropy(_NONCE_SIZE)).decode()
+
+
+def accept_token(key: str) -> str:
+    """What ``Sec-WebSocket-Accept`` must say to a key (RFC 6455 §4.2.2). The key is ASCII."""
+    # The protocol prescribes SHA-1, and nothing secret rests on it (RFC 6455 §10.8).
+    digest = hashlib.sha1(key.encode("ascii") + _GUID, usedforsecurity=False).digest()
+    return base64.b64encode(digest).decode()
+
+
+def is_valid_key(key: str) -> bool:
+    """Whether ``key`` is base64, in its one canonical spelling, of exactly 16 bytes."""
+    if len(key) != _KEY_LENGTH:
+        return False
+    try:
+        nonce = base64.b64decode(key, validate=True)
+    except ValueError:
+        return False
+    return len(nonce) == _NONCE_SIZE and base64.b64encode(nonce).decode() == key

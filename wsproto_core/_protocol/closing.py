@@ -1,0 +1,146 @@
+"""How a connection ends: its phase, the close frames of both sides, and the report of it all (RFC 6455 §7).
+
+:class:`Closing` is told what happened and keeps what the report will say. It knows no clock and sends nothing: the
+driver asks it for the close frame to send.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .._codes import CloseCode
+from .._errors import RemoteProtocolError
+from .._events import CloseReport
+from .._types import Initiator, State, Timer
+from .._wire.close_payload import encode_close_payload
+from .receiving import CloseFrame
+from .states import CONNECTION, MAY_RECEIVE, MAY_SEND, PUBLIC_STATE, Happening, Phase, follow
+
+__all__ = ["Closing"]
+
+#: A reason as long as a close frame has room for (RFC 6455 §5.5), in bytes.
+_MAX_REASON: Final = 123
+
+
+class Closing:
+    """The life of a connection, told from its end."""
+
+    __slots__ = ("_answer", "_initiator", "_offence", "_received", "_sent", "http_status", "phase", "report")
+
+    def __init__(self) -> None:
+        self.phase = Phase.CONNECTING
+        #: How it ended; ``None`` until that is settled.
+        self.report: CloseReport | None = None
+        self.http_status: int | None = None
+        self._initiator: Initiator | None = None
+        self._received: CloseFrame | None = None
+        self._sent: CloseFrame | None = None
+        self._offence: RemoteProtocolError | None = None
+        # The close frame that waits in CLOSE_RECEIVED and FAILED.
+        self._answer = CloseFrame(CloseCode.NO_STATUS_RECEIVED, "")
+
+    @property
+    def state(self) -> State:
+        return PUBLIC_STATE[self.phase]
+
+    @property
+    def may_send(self) -> bool:
+        return self.phase in MAY_SEND
+
+    @property
+    def may_receive(self) -> bool:
+        return self.phase in MAY_RECEIVE
+
+    @property
+    def owes_close_frame(self) -> bool:
+        """Whether a close frame waits for the application to deal with what came before."""
+        return self.phase is Phase.CLOSE_RECEIVED or self.phase is Phase.FAILED
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether both close frames have crossed (RFC 6455 §7.1.4)."""
+        return self._received is not None and self._sent is not None
+
+    # --- what happened ------------------------------------------------------------------------------------------------
+
+    def opened(self) -> None:
+        """The opening handshake is complete."""
+        self._follow(Happening.OPENED)
+
+    def refused(self, status: int, initiator: Initiator) -> None:
+        """The opening handshake was answered with another ``status`` than success."""
+        self._follow(Happening.REFUSED)
+        self.http_status = status
+        self._initiator = initiator
+
+    def close_received(self, frame: CloseFrame) -> None:
+        """The peer's close frame came; our answer repeats its code (RFC 6455 §5.5.1)."""
+        self._follow(Happening.CLOSE_FRAME)
+        self._received = frame
+        self._initiator = self._initiator or Initiator.PEER
+        self._answer = frame
+
+    def offended(self, offence: RemoteProtocolError) -> None:
+        """The peer broke a rule: the connection fails (RFC 6455 §7.1.7)."""
+        self._follow(Happening.OFFENCE)
+        self._offence = offence
+        self._initiator = Initiator.LOCAL
+        # Words from the table and the detail hold no byte of the peer's: they may be shown to it.
+        reason = str(offence).encode()[:_MAX_REASON].decode(errors="ignore")
+        self._answer = CloseFrame(offence.violation.close_code, reason)
+
+    def close(self, code: int, reason: str) -> bytes:
+        """Say goodbye first; return the payload to send."""
+        payload = encode_close_payload(code, reason)
+        self._follow(Happening.CLOSE_LEFT)
+        self._sent = CloseFrame(code, reason)
+        self._initiator = self._initiator or Initiator.LOCAL
+        return payload
+
+    def answer(self) -> bytes:
+        """Send the close frame that was owed; return its payload."""
+        return self.close(self._answer.code, self._answer.reason if self.phase is Phase.FAILED else "")
+
+    def transport_ended(self) -> None:
+        """The peer's bytes have ended, or the transport broke."""
+        self._follow(Happening.TRANSPORT_ENDED)
+        self._initiator = self._initiator or Initiator.NETWORK
+
+    def give_up(self) -> None:
+        """A timer ran out, or the application abandoned a handshake."""
+        self._follow(Happening.GIVEN_UP)
+        self._initiator = self._initiator or Initiator.LOCAL
+
+    # --- what is said of it -------------------------------------------------------------------------------------------
+
+    def settle(
+        self,
+        *,
+        at: float,
+        pong_age: float | None,
+        bytes_queued: int,
+        timer: Timer | None = None,
+        error: BaseException | None = None,
+    ) -> CloseReport:
+        """Write the report: from now on it is settled how the connection ended."""
+        known = self._received or (None if self._offence is None else self._answer)
+        owed = self._answer.code if self.owes_close_frame else None
+        self.report = CloseReport(
+            initiator=self._initiator or Initiator.NETWORK,
+            code=CloseCode.ABNORMAL_CLOSURE if known is None else known.code,
+            reason="" if known is None else known.reason,
+            at=at,
+            timer=timer,
+            violation=None if self._offence is None else self._offence.violation,
+            detail="" if self._offence is None else self._offence.detail,
+            received_code=None if self._received is None else self._received.code,
+            sent_code=owed if self._sent is None else self._sent.code,
+            http_status=self.http_status,
+            pong_age=pong_age,
+            bytes_queued=bytes_queued,
+            error=error,
+        )
+        return self.report
+
+    def _follow(self, happening: Happening) -> None:
+        self.phase = follow(CONNECTION, self.phase, happening)

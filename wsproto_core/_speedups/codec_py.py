@@ -1,0 +1,385 @@
+"""The frame loop: bytes in, messages and control events out.
+
+One call for each read, one list of events, one pass over the bytes. A short whole frame, which is nearly every frame,
+is dealt with in the loop itself; everything else goes through ``_frame``. Nothing is buffered but the unfinished part
+of a header (under 14 bytes), of a control payload (under 126) and of a message.
+
+What lives here: RFC 6455 §5 as a receiver must enforce it. What must not: the closing handshake, time, and any policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from .._codes import is_wire_code
+from .._errors import RemoteProtocolError
+from .._events import Event, Fragment, Ping, Pong
+from .._types import MAX_CONTROL_PAYLOAD, Receive
+from .._violations import Violation
+from .leaves_py import complete_utf8, unmask
+
+if TYPE_CHECKING:
+    from .._config import Limits
+    from .._extensions.base import MessageTransform
+
+__all__ = ["FrameDecoder"]
+
+# Bytes and bits of a header (RFC 6455 §5.2), as plain integers because the loop compares them for every frame.
+_FIN: Final = 0x80
+_RESERVED: Final = 0x70
+_OPCODE: Final = 0x0F
+_CONTROL: Final = 0x08
+_MASKED: Final = 0x80
+_CONTINUATION: Final = 0x0
+_TEXT: Final = 0x1
+_CLOSE: Final = 0x8
+_PING: Final = 0x9
+_WHOLE_TEXT: Final = _FIN | _TEXT
+_WHOLE: Final = (_FIN | _TEXT, _FIN | 0x2)
+_KNOWN_OPCODES: Final = frozenset({0x0, 0x1, 0x2, 0x8, 0x9, 0xA})
+
+#: Size of the extended length and the smallest length that needs it, by the seven length bits (RFC 6455 §5.2).
+_EXTENDED: Final = ((126, 2, 126), (127, 8, 0x10000))
+
+#: Where a message is handed over: when it, or a frame of it, is complete, or whenever something has come.
+_GRANULARITY: Final = (Receive.CHUNKS, Receive.FRAGMENTS, Receive.MESSAGES)
+_WHOLE_MESSAGES: Final = 2
+
+_INCOMPLETE: Final = -1
+_DISABLED: Final = -1
+
+
+class FrameDecoder:
+    """Turns received bytes into events and finds every offence against the framing rules.
+
+    After each :meth:`decode` look at ``controls`` (legal control frames in that batch), ``close_payload`` (of the
+    close frame, if one came; it is well-formed) and ``failure`` (the offence, if there was one). After either of the
+    latter nothing more is decoded.
+    """
+
+    __slots__ = (
+        "_active",
+        "_carry",
+        "_control_payload",
+        "_fin",
+        "_frame_limit",
+        "_frames",
+        "_granularity",
+        "_in_message",
+        "_key",
+        "_mask_bit",
+        "_max_fragments",
+        "_message",
+        "_message_limit",
+        "_message_opcode",
+        "_opcode",
+        "_received",
+        "_remaining",
+        "_reserved_bits",
+        "_short",
+        "_short_limit",
+        "_transforms",
+        "_valid",
+        "close_payload",
+        "control_allowance",
+        "controls",
+        "failure",
+    )
+
+    def __init__(
+        self, *, masked: bool, receive: Receive, limits: Limits, transforms: Sequence[MessageTransform] = ()
+    ) -> None:
+        #: How many control frames the next batch may contain; ``None`` for any number. Set by the caller.
+        self.control_allowance: int | None = None
+        self.controls = 0
+        self.close_payload: bytes | None = None
+        self.failure: RemoteProtocolError | None = None
+        self._mask_bit = _MASKED if masked else 0
+        self._granularity = _GRANULARITY.index(receive)
+        self._transforms = tuple(reversed(transforms))
+        self._reserved_bits = 0
+        for transform in transforms:
+            self._reserved_bits |= transform.reserved_bits
+        self._message_limit = limits.message_size
+        self._frame_limit = limits.frame_size
+        self._max_fragments = limits.max_fragments
+        self._short_limit = self._longest_short_frame()
+        self._short = self._short_limit
+        self._carry = b""
+        # The frame that is being received.
+        self._opcode = 0
+        self._fin = 0
+        self._key = b""
+        self._remaining = 0
+        self._control_payload = b""
+        # The message that is being received.
+        self._in_message = False
+        self._message_opcode = 0
+        self._active: tuple[MessageTransform, ...] = ()
+        self._message = bytearray()
+        self._valid = 0
+        self._received = 0
+        self._frames = 0
+
+    @property
+    def in_message(self) -> bool:
+        """Whether a message, or a frame of one, has begun and not ended."""
+        return self._in_message
+
+    def decode(self, data: bytes) -> list[Event]:
+        """The events that ``data`` completes."""
+        events: list[Event] = []
+        self.controls = 0
+        if self.failure is not None or self.close_payload is not None:
+            return events
+        if self._carry:
+            data = self._carry + data
+            self._carry = b""
+        try:
+            self._decode(data, events)
+        except RemoteProtocolError as offence:
+            self._fail(offence.violation, offence.detail)
+        except UnicodeDecodeError as error:
+            self._fail(Violation.INVALID_UTF8, error.reason)
+        return events
+
+    def _decode(self, data: bytes, events: list[Event]) -> None:
+        end = len(data)
+        position = self._payload(data, 0, end, events) if self._remaining else 0
+        mask_bit = self._mask_bit
+        header_size = 6 if mask_bit else 2
+        short = self._short
+        while end - position >= 2:
+            first = data[position]
+            length = data[position + 1] - mask_bit  # negative, or above 125, where the mask bit is wrong
+            stop = position + header_size + length
+            if not 0 <= length <= short or stop > end or first not in _WHOLE:
+                position = self._frame(data, position, end, events)
+                short = self._short
+                continue
+            body = stop - length
+            payload = unmask(data, body, stop, data[position + 2 : body]) if mask_bit else data[body:stop]
+            events.append(str(payload, "utf-8") if first == _WHOLE_TEXT else payload)
+            position = stop
+        if position < end:
+            self._frame(data, position, end, events)
+
+    def _longest_short_frame(self) -> int:
+        """The longest frame that the loop may take on its own, as far as limits and mode allow."""
+        if self._granularity != _WHOLE_MESSAGES or any(not transform.reserved_bits for transform in self._transforms):
+            return _DISABLED
+        limits = (self._message_limit, self._frame_limit)
+        return min(MAX_CONTROL_PAYLOAD, *(limit or MAX_CONTROL_PAYLOAD for limit in limits))
+
+    def _frame(self, data: bytes, position: int, end: int, events: list[Event]) -> int:
+        """Take one frame, or what there is of it; return where the next one begins."""
+        body = self._header(data, position, end)
+        if body == _INCOMPLETE:
+            self._carry = data[position:]
+            return end
+        return self._payload(data, body, end, events)
+
+    # --- headers: everything is checked as soon as the bytes that decide it are there --------------------------------
+
+    def _header(self, data: bytes, position: int, end: int) -> int:
+        """Read and check a header; return where the payload begins, or ``_INCOMPLETE``."""
+        first = data[position]
+        self._check_first(first)
+        if end - position < 2:
+            return _INCOMPLETE
+        second = data[position + 1]
+        if second & _MASKED != self._mask_bit:
+            raise RemoteProtocolError(Violation.UNMASKED_FRAME if self._mask_bit else Violation.MASKED_FRAME)
+        length = second & ~_MASKED
+        position += 2
+        if first & _CONTROL:
+            self._check_control_size(length, first)
+        else:
+            for marker, size, minimum in _EXTENDED:
+                if length == marker:
+                    length = self._extended_length(data[position : position + size], size, minimum)
+                    position += size
+                    break
+            self._check_size(length, first)
+        key_end = position + 4 if self._mask_bit else position
+        if key_end > end:
+            return _INCOMPLETE
+        self._key = data[position:key_end]
+        self._begin(first, length)
+        return key_end
+
+    def _check_first(self, first: int) -> None:
+        opcode = first & _OPCODE
+        reserved = first & _RESERVED
+        if opcode not in _KNOWN_OPCODES:
+            raise RemoteProtocolError(Violation.RESERVED_OPCODE, f"opcode {opcode:#x}")
+        if reserved & ~self._reserved_bits or (reserved and opcode & _CONTROL):
+            raise RemoteProtocolError(Violation.RESERVED_BITS, f"first byte {first:#04x}")
+        if opcode & _CONTROL:
+            if not first & _FIN:
+                raise RemoteProtocolError(Violation.FRAGMENTED_CONTROL)
+        elif opcode == _CONTINUATION:
+            if not self._in_message:
+                raise RemoteProtocolError(Violation.UNEXPECTED_CONTINUATION)
+            if reserved:  # RFC 7692 §6.1: only the first frame of a message tells
+                raise RemoteProtocolError(Violation.RESERVED_BIT_ON_CONTINUATION)
+            if self._max_fragments is not None and self._frames >= self._max_fragments:
+                raise RemoteProtocolError(Violation.TOO_MANY_FRAGMENTS, f"the limit is {self._max_fragments}")
+        elif self._in_message:
+            raise RemoteProtocolError(Violation.MESSAGE_INTERRUPTED)
+
+    def _extended_length(self, field: bytes, size: int, minimum: int) -> int:
+        """The value of an extended length; of one that is still incomplete, the least that it can become."""
+        missing = size - len(field)
+        least = int.from_bytes(field, "big") << (8 * missing)
+        most = least | ((1 << (8 * missing)) - 1)
+        if least >> 63:
+            raise RemoteProtocolError(Violation.LENGTH_OVERFLOW)
+        if most < minimum:
+            raise RemoteProtocolError(Violation.NON_MINIMAL_LENGTH)
+        return least
+
+    def _check_control_size(self, length: int, first: int) -> None:
+        if length > MAX_CONTROL_PAYLOAD:
+            raise RemoteProtocolError(Violation.CONTROL_TOO_LONG)
+        if length == 1 and first & _OPCODE == _CLOSE:
+            raise RemoteProtocolError(Violation.CLOSE_PAYLOAD_TOO_SHORT)
+
+    def _check_size(self, length: int, first: int) -> None:
+        """Hold a data frame of ``length`` bytes, or more if its header is incomplete, to the limits."""
+        if self._frame_limit is not None and length > self._frame_limit:
+            raise RemoteProtocolError(Violation.FRAME_TOO_BIG, f"at least {length} bytes, limit {self._frame_limit}")
+        # The size of a transformed message shows only when it has been transformed back.
+        transformed = self._active if self._in_message else self._transforms_for(first)
+        if not transformed:
+            self._check_message_size(self._received + length)
+
+    def _check_message_size(self, size: int) -> None:
+        if self._message_limit is not None and size > self._message_limit:
+            raise RemoteProtocolError(Violation.MESSAGE_TOO_BIG, f"at least {size} bytes, limit {self._message_limit}")
+
+    def _begin(self, first: int, length: int) -> None:
+        """Enter the frame whose header is complete."""
+        self._opcode = first & _OPCODE
+        self._remaining = length
+        if self._opcode & _CONTROL:
+            return
+        self._fin = first & _FIN
+        self._short = _DISABLED
+        if self._opcode != _CONTINUATION:
+            self._in_message = True
+            self._message_opcode = self._opcode
+            self._active = self._transforms_for(first)
+        self._frames += 1
+
+    def _transforms_for(self, first: int) -> tuple[MessageTransform, ...]:
+        """The transforms that a message with this first byte went through."""
+        if not self._transforms:
+            return ()
+        return tuple(t for t in self._transforms if first & t.reserved_bits or not t.reserved_bits)
+
+    # --- payloads: taken as they come ---------------------------------------------------------------------------------
+
+    def _payload(self, data: bytes, position: int, end: int, events: list[Event]) -> int:
+        """Take what has come of the current frame's payload; return where it ends."""
+        stop = min(position + self._remaining, end)
+        size = stop - position
+        if self._mask_bit:
+            piece = unmask(data, position, stop, self._key)
+            turn = size & 3
+            self._key = self._key[turn:] + self._key[:turn]
+        else:
+            piece = data[position:stop]
+        self._remaining -= size
+        if not self._opcode & _CONTROL:
+            self._data(piece, events)
+        else:
+            self._control_payload += piece
+            if self._opcode == _CLOSE:
+                self._check_close(self._control_payload)
+            if not self._remaining:
+                return self._control(events, stop, end)
+        return stop
+
+    def _check_close(self, payload: bytes) -> None:
+        """Judge what has come of a close payload (RFC 6455 §5.5.1, §7.4)."""
+        if len(payload) < 2:
+            return
+        code = int.from_bytes(payload[:2], "big")
+        if not is_wire_code(code):
+            raise RemoteProtocolError(Violation.CLOSE_CODE_INVALID, f"code {code}")
+        reason = payload[2:]
+        try:
+            complete = complete_utf8(reason)
+        except UnicodeDecodeError as error:
+            raise RemoteProtocolError(Violation.CLOSE_REASON_INVALID_UTF8, error.reason) from None
+        if not self._remaining and complete < len(reason):
+            raise RemoteProtocolError(Violation.CLOSE_REASON_INVALID_UTF8, "unexpected end of data")
+
+    def _control(self, events: list[Event], stop: int, end: int) -> int:
+        """Hand over a complete control frame; return where to go on, which after a close frame is nowhere."""
+        if self.control_allowance is not None and self.controls >= self.control_allowance:
+            raise RemoteProtocolError(Violation.CONTROL_FLOOD)
+        self.controls += 1
+        payload, self._control_payload = self._control_payload, b""
+        if self._opcode == _CLOSE:
+            self.close_payload = payload
+            self._release()
+            return end
+        events.append(Ping(payload) if self._opcode == _PING else Pong(payload))
+        return stop
+
+    def _data(self, piece: bytes, events: list[Event]) -> None:
+        """Take a piece of a message, and hand over what is complete enough."""
+        frame_ends = not self._remaining
+        final = frame_ends and self._fin != 0
+        for transform in self._active:
+            piece = transform.decode(piece, final)
+        self._received += len(piece)
+        self._check_message_size(self._received)
+        completeness = 2 if final else int(frame_ends)
+        gathered: bytes | bytearray = piece
+        if self._message or completeness < self._granularity:
+            self._message += piece
+            gathered = self._message
+        if completeness >= self._granularity:
+            text = self._message_opcode == _TEXT
+            self._hand_over(self._text(gathered, final) if text else self._binary(gathered), final, events)
+        elif self._message_opcode == _TEXT:
+            self._valid += complete_utf8(self._message[self._valid :])
+
+    def _text(self, gathered: bytes | bytearray, final: bool) -> str:
+        """Decode text, and keep a character that is still incomplete."""
+        complete = len(gathered) if final else complete_utf8(gathered)
+        self._message = bytearray(gathered[complete:])
+        self._valid = 0
+        return str(gathered[:complete], "utf-8") if self._message else str(gathered, "utf-8")
+
+    def _binary(self, gathered: bytes | bytearray) -> bytes:
+        self._message = bytearray()
+        return bytes(gathered)
+
+    def _hand_over(self, ready: str | bytes, final: bool, events: list[Event]) -> None:
+        if self._granularity == _WHOLE_MESSAGES:
+            events.append(ready)
+        elif ready or final:
+            events.append(Fragment(ready, final))
+        if final:
+            self._in_message = False
+            self._received = self._frames = 0
+            self._active = ()
+            self._short = self._short_limit
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    def _fail(self, violation: Violation, detail: str) -> None:
+        # A new one: what was raised, and what it was raised from, hold this call's frames and so the bytes of the read.
+        self.failure = RemoteProtocolError(violation, detail)
+        self._release()
+
+    def _release(self) -> None:
+        """Drop everything that was gathered: after a close frame or an offence nothing more is delivered."""
+        self._message = bytearray()
+        self._carry = self._control_payload = b""
+        self._remaining = 0
