@@ -25,7 +25,8 @@ class Link(asyncio.Protocol):
     def __init__(self, engine: Connection, deliver: Callable[[Sequence[Event]], None]) -> None:
         self.engine = engine
         self.is_lost = False
-        #: Called once the transport is gone.
+        #: Called when the transport is there, and once it is gone.
+        self.on_made: Callable[[], None] | None = None
         self.on_lost: Callable[[], None] | None = None
         self.transport: asyncio.Transport | None = None
         self._deliver = deliver
@@ -49,6 +50,8 @@ class Link(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         transport.set_write_buffer_limits(high=_TRANSPORT_BUFFER, low=_TRANSPORT_BUFFER // 4)
+        if self.on_made is not None:
+            self.on_made()
         self._after_input([])
 
     def data_received(self, data: bytes) -> None:

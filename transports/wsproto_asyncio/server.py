@@ -130,18 +130,21 @@ class Server:
     # --- connections --------------------------------------------------------------------------------------------------
 
     def _connection(self) -> asyncio.BaseProtocol:
-        """A new connection: counted from its first moment, so that no burst can overshoot the maximum."""
-        loop = asyncio.get_running_loop()
+        """A new connection. It counts once its transport is made, which a failed TLS handshake never is."""
         listener = self._handler() if isinstance(self._handler, type) else None
-        ws = WebSocket(self._make_engine(loop.time()), listener=listener, watch=self._watch)
+        ws = WebSocket(self._make_engine(asyncio.get_running_loop().time()), listener=listener, watch=self._watch)
+        ws.link.on_made = lambda: self._admit(ws)
+        ws.link.on_lost = lambda: self._forget(ws)
+        return ws.link
+
+    def _admit(self, ws: WebSocket) -> None:
+        """Count the connection before its handshake begins, so that no burst can overshoot the maximum."""
         if self._max_connections is not None and len(self._all) >= self._max_connections:
             self._turned_away.add(ws)
             if len(self._turned_away) > _MAX_TURNED_AWAY:
-                loop.call_soon(ws.abort)
+                ws.abort()
         else:
             self._all.add(ws)
-        ws.link.on_lost = lambda: self._forget(ws)
-        return ws.link
 
     def _forget(self, ws: WebSocket) -> None:
         self._all.discard(ws)
@@ -283,6 +286,8 @@ class serve:  # noqa: N801  (it is used like a function, and is awaitable and a 
         self._make_engine()  # so that an option that cannot work is told now, and not by every connection
         self._host, self._port, self._sock, self._unix_path = host, port, sock, unix_path
         self._options: dict[str, Any] = {"ssl": ssl, "backlog": backlog}
+        if ssl is not None:
+            self._options["ssl_handshake_timeout"] = timeouts.opening_timeout
         if reuse_port:
             self._options["reuse_port"] = True
         self._server: Server | None = None
