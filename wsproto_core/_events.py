@@ -7,6 +7,7 @@ What lives here carries facts and words, and decides nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hmac import compare_digest
 from typing import TypeAlias
 
 from ._codes import CloseCode, describe_close_code
@@ -37,12 +38,21 @@ class BasicCredentials:
     username: str
     password: str = field(repr=False)
 
+    def matches(self, username: str, password: str) -> bool:
+        """Whether these are the credentials expected, in a time that does not tell how much of them is right."""
+        same_name = compare_digest(self.username.encode(), username.encode())
+        return compare_digest(self.password.encode(), password.encode()) and same_name
+
 
 @dataclass(frozen=True, slots=True)
 class BearerCredentials:
     """The token of ``Authorization: Bearer`` (RFC 6750). It never shows in a ``repr``."""
 
     token: str = field(repr=False)
+
+    def matches(self, token: str) -> bool:
+        """Whether this is the token expected, in a time that does not tell how much of it is right."""
+        return compare_digest(self.token.encode(), token.encode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

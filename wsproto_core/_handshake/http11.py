@@ -35,7 +35,7 @@ _BODY_PIECE: Final = 1024
 #: Method, blanks and version of a request line, generously.
 _REQUEST_LINE_MARGIN: Final = 64
 _HTTP_VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")
-_BODILESS: Final = frozenset({101, 204, 304})  # RFC 9110 §6.4.1
+_BODILESS: Final = frozenset({204, 304})  # RFC 9110 §6.4.1
 
 _REQUEST_OFFENCES: Final = HeadOffences(
     malformed=Violation.BAD_REQUEST,

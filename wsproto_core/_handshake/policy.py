@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, cast
 
 from .._config import Limits
 from .._extensions.base import Extension
@@ -85,12 +85,26 @@ def _check_origins(origins: Sequence[OriginRule] | None) -> tuple[OriginRule, ..
         return None
     if isinstance(origins, str):
         raise TypeError("origins must be a sequence, not one string")
-    for rule in origins:
-        if isinstance(rule, str) and not _SERIALISED_ORIGIN.fullmatch(rule):
-            raise ValueError(f"origins: {rule!r} is not an origin such as 'https://example.com' (RFC 6454 §6.2)")
-        if not isinstance(rule, str | re.Pattern | SameOrigin | None):
-            raise TypeError(f"origins holds strings, patterns, SAME_ORIGIN and None, not {rule!r}")
-    return tuple(origins)
+    return tuple(map(_check_origin, origins))
+
+
+def _check_origin(rule: object) -> OriginRule:
+    if rule is None or isinstance(rule, SameOrigin):
+        return rule
+    if not isinstance(rule, str):
+        return _check_pattern(rule)
+    if not _SERIALISED_ORIGIN.fullmatch(rule):
+        raise ValueError(f"origins: {rule!r} is not an origin such as 'https://example.com' (RFC 6454 §6.2)")
+    return rule
+
+
+def _check_pattern(rule: object) -> re.Pattern[str]:
+    if not isinstance(rule, re.Pattern):
+        raise TypeError(f"origins holds strings, patterns, SAME_ORIGIN and None, not {rule!r}")
+    pattern = cast("re.Pattern[str] | re.Pattern[bytes]", rule)
+    if isinstance(pattern.pattern, bytes):
+        raise TypeError(f"origins: {pattern!r} is a pattern of bytes, but an origin is a string")
+    return cast("re.Pattern[str]", rule)
 
 
 def _check_hosts(hosts: Sequence[str] | None) -> tuple[str, ...] | None:
