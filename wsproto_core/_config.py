@@ -26,7 +26,7 @@ class Limits:
     #: Bytes of a message, after inflation. 1 MiB: enough for almost any JSON, and a thousand hostile peers cost 1 GiB
     #: at the worst. For larger messages say so: ``Limits(message_size=10_000_000)`` is all that 10 MB messages need.
     message_size: int | None = _MIB
-    #: Bytes of a frame's payload on the wire. A frame is bounded by ``message_size`` in any case.
+    #: Bytes of a frame's payload on the wire. What it adds to a message is bounded by ``message_size`` in any case.
     frame_size: int | None = None
     #: Bytes of the request or response head (431 beyond it).
     header_size: int = 16 * _KIB

@@ -382,4 +382,3 @@ class FrameDecoder:
         """Drop everything that was gathered: after a close frame or an offence nothing more is delivered."""
         self._message = bytearray()
         self._carry = self._control_payload = b""
-        self._remaining = 0
