@@ -94,9 +94,9 @@ class MessageTransform(ABC):
     def wants(self, size: int, compress: bool | None) -> bool:  # noqa: ARG002 - size is for those who override it
         """Whether to transform an outgoing message of ``size`` bytes; asked only where ``reserved_bits`` can tell.
 
-        For a message sent in fragments, ``size`` is that of the first. ``compress`` is the caller's wish for this
-        message; ``None`` leaves it to the extension. Unless overridden: every message that
-        is not wished otherwise.
+        The size of a message that is sent in parts is not known yet: ``size`` is then larger than any message's.
+        ``compress`` is the caller's wish for this message; ``None`` leaves it to the extension. Unless overridden:
+        every message that is not wished otherwise.
         """
         return compress is not False
 

@@ -52,7 +52,7 @@ def encode_message(message: Message | Buffer) -> tuple[Opcode, bytes]:
             ) from None
     if isinstance(message, bytes):
         return Opcode.BINARY, message
-    if isinstance(message, bytearray | memoryview):
+    if isinstance(message, bytearray | memoryview):  # pyright: ignore[reportUnnecessaryIsInstance]  # not all callers check types
         return Opcode.BINARY, bytes(message)
     raise TypeError(f"message must be str, bytes, bytearray or memoryview, not {type(message).__name__}")
 
