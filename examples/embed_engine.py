@@ -5,11 +5,11 @@ import socket
 import sys
 from time import monotonic as clock
 
-from wsproto_core import Limits, Request, ServerConnection
+from wsproto_core import Request, ServerConnection
 
 listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 while True:
-    sock, ws = listener.accept()[0], ServerConnection(limits=Limits(outbox_size=8 * 1024 * 1024))
+    sock, ws = listener.accept()[0], ServerConnection()
     with sock, contextlib.suppress(OSError):
         while not (ws.half_close or ws.should_abort):
             sock.settimeout(max((ws.next_deadline() or clock() + 60) - clock(), 0.001))

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._codes import CloseCode
+from ._codes import CloseCode, is_wire_code
 from ._config import Limits, Timeouts
 from ._driver.client import ClientConnection
 from ._driver.connection import Connection
@@ -123,6 +123,7 @@ __all__ = [
     "Violation",
     "WebSocketError",
     "is_retryable",
+    "is_wire_code",
     "parse_uri",
 ]
 

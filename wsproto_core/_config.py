@@ -23,8 +23,8 @@ class Limits:
     ``None``.
     """
 
-    #: Bytes of a message, after inflation. 1 MiB: enough for almost any JSON, and a thousand hostile peers cost 1 GiB
-    #: at the worst. For larger messages say so: ``Limits(message_size=10_000_000)`` is all that 10 MB messages need.
+    #: Bytes of a message, after inflation. 1 MiB: enough for almost any JSON, and what a hostile peer can make this
+    #: side hold for one message. For larger messages say so: ``Limits(message_size=10_000_000)`` is all that 10 MB messages need.
     message_size: int | None = _MIB
     #: Bytes of a frame's payload on the wire. What it adds to a message is bounded by ``message_size`` in any case.
     frame_size: int | None = None
@@ -41,8 +41,9 @@ class Limits:
     #: Memory, in bytes, of received messages that wait for the application: above it ``wants_read`` turns false, and
     #: true again at half of it.
     inbox_size: int = _MIB
-    #: Bytes that wait to be sent: from there on ``can_send`` is false and ``send`` raises :exc:`OutboxFull`.
-    outbox_size: int = _MIB
+    #: Bytes that wait to be sent: from there on ``can_send`` is false and ``send`` raises :exc:`OutboxFull`. Four times
+    #: ``message_size``, so that whatever one read brings can be answered before anything is written.
+    outbox_size: int = 4 * _MIB
 
     def __post_init__(self) -> None:
         optional = {"message_size", "frame_size", "max_fragments", "control_frame_rate", "inflate_ratio"}

@@ -183,7 +183,7 @@ class CloseReport:
 
     @property
     def ok(self) -> bool:
-        """Whether it was an ordinary end: no fault, no timer, and code 1000, 1001 or none."""
+        """Whether it was an ordinary end: a closing handshake without fault, with code 1000, 1001 or none."""
         ordinary = (CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY, CloseCode.NO_STATUS_RECEIVED)
         return self.violation is None and self.received_code is not None and self.code in ordinary
 

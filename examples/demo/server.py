@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from wsproto_asyncio import WebSocket, broadcast, serve
-from wsproto_core import SAME_ORIGIN, Headers, Limits, LocalProtocolError, PerMessageDeflate, Request, Response
+from wsproto_core import SAME_ORIGIN, Limits, LocalProtocolError, PerMessageDeflate, Request, Response
 
 MAX_NAME, MAX_TEXT, MAX_HISTORY, MAX_ENDINGS = 24, 2000, 50, 200
 
@@ -110,21 +110,21 @@ class Room:
 
 def page(name: str, media: str) -> Response:
     """A file beside this one. The policy lets the browser load nothing from anywhere else."""
-    headers = Headers({"Content-Type": media, "Content-Security-Policy": "default-src 'self'; img-src blob: data:"})
-    return Response(status=200, headers=headers, body=Path(__file__).with_name(name).read_bytes())
+    headers = {"Content-Type": media, "Content-Security-Policy": "default-src 'self'; img-src blob: data:"}
+    return Response(200, headers, Path(__file__).with_name(name).read_bytes())
 
 
 PAGES = {
     "/": page("page.html", "text/html"),
     "/page.css": page("page.css", "text/css"),
     "/page.js": page("page.js", "text/javascript"),
-    "/health": Response(status=200, body=b"ok\n"),
+    "/health": Response(200, body=b"ok\n"),
 }
 
 
 def process_request(_: WebSocket, request: Request) -> Response | None:
     """Answer plain HTTP; `None` goes on with the WebSocket handshake."""
-    return None if request.path == "/chat" else PAGES.get(request.path, Response(status=404, body=b"not found\n"))
+    return None if request.path == "/chat" else PAGES.get(request.path, Response(404, body=b"not found\n"))
 
 
 async def main(host: str, port: int) -> None:
@@ -135,7 +135,7 @@ async def main(host: str, port: int) -> None:
         process_request=process_request,
         origins=[SAME_ORIGIN, None],  # this page, and programs, which send none; but no page from elsewhere
         compression=PerMessageDeflate(),
-        limits=Limits(message_size=1024 * 1024, outbox_size=4 * 1024 * 1024),
+        limits=Limits(message_size=1024 * 1024),
         max_connections=100,
     ) as server:
         print(f"http://{host}:{server.port}/ - open two tabs", flush=True)

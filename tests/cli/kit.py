@@ -201,6 +201,13 @@ class Terminal:
 
         return list(termios.tcgetattr(self._fd))
 
+    def until_modes_differ(self, before: list[object]) -> None:
+        """Wait until the command has taken the terminal over, which may be a moment after its prompt shows."""
+        deadline = time.monotonic() + PATIENCE
+        while self.modes() == before:
+            assert time.monotonic() < deadline, "the terminal's modes are as they were"
+            time.sleep(0.01)
+
     def end(self) -> None:
         if self._status is None:
             os.kill(self.pid, signal.SIGKILL)

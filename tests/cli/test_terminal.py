@@ -92,7 +92,7 @@ def test_ctrl_c_leaves_the_terminal_as_it_was() -> None:
     with stranger(handler) as uri, terminal("connect", uri) as window:
         before = window.modes()
         window.until("> $")
-        assert window.modes() != before
+        window.until_modes_differ(before)
         window.type("abc\x03")
         screen = window.screen
         assert window.wait() == 130

@@ -23,7 +23,6 @@ from typing import Any, Final
 from wsproto_asyncio import Server, WebSocket, serve
 from wsproto_core import (
     ConnectionClosed,
-    Headers,
     Limits,
     LocalProtocolError,
     PerMessageDeflate,
@@ -134,7 +133,7 @@ class _Echo:
         if request.method not in ("GET", "HEAD") or "upgrade" in request.headers:
             return None
         body = b"This is a WebSocket echo server: what you send comes back. Try: wsproto connect\n"
-        return Response(status=200, headers=Headers({"Content-Type": "text/plain; charset=utf-8"}), body=body)
+        return Response(200, {"Content-Type": "text/plain; charset=utf-8"}, body)
 
     def _log_end(self, number: int, ws: WebSocket) -> None:
         counts = ws.statistics

@@ -18,8 +18,8 @@ from wsproto_core import (
     BasicCredentials,
     BearerCredentials,
     ClientConnection,
-    CloseCode,
     Headers,
+    is_wire_code,
     parse_uri,
 )
 
@@ -42,7 +42,6 @@ __all__ = [
     "wait",
 ]
 
-_NOT_SENDABLE = (CloseCode.NO_STATUS_RECEIVED, CloseCode.ABNORMAL_CLOSURE, CloseCode.TLS_HANDSHAKE)
 _MAX_REASON = 123  # RFC 6455 §5.5: a control frame carries 125 bytes, two of which are the code
 
 
@@ -142,7 +141,7 @@ def bearer_credentials(text: str) -> BearerCredentials:
 def close_code(text: str) -> int:
     """A close code that may be sent (RFC 6455 §7.4)."""
     code = int(text) if text.isascii() and text.isdecimal() and len(text) == 4 else 0
-    if not 3000 <= code <= 4999 and (code not in set(CloseCode) or code in _NOT_SENDABLE):
+    if not is_wire_code(code):
         raise ArgumentTypeError(f"expected a close code that can be sent (1000 to 1014, 3000 to 4999), not {text!r}")
     return code
 

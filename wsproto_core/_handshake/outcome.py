@@ -5,23 +5,32 @@ What lives here has no behaviour; ``server`` makes both, ``client`` judges the f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .._extensions.base import MessageTransform
-from .._headers import Headers
+from .._headers import Headers, HeadersLike
 
 __all__ = ["Agreement", "Response"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Response:
-    """An HTTP response, on either side. What frames a body on the wire (``Content-Length``) may still be missing."""
+    """An HTTP response, on either side. What frames a body on the wire (``Content-Length``) may still be missing.
+
+    Raises :exc:`ValueError` for ``headers`` that no message may carry.
+    """
 
     status: int
-    headers: Headers = field(default_factory=Headers)
-    body: bytes = b""
+    headers: Headers
+    body: bytes
     #: Whether the body follows later, in pieces; ``body`` is empty then.
-    streamed: bool = False
+    streamed: bool
+
+    def __init__(self, status: int, headers: HeadersLike = (), body: bytes = b"", *, streamed: bool = False) -> None:
+        object.__setattr__(self, "status", status)
+        object.__setattr__(self, "headers", Headers(headers))
+        object.__setattr__(self, "body", body)
+        object.__setattr__(self, "streamed", streamed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
