@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from types import UnionType
 from typing import Final
 
 from .._codes import CloseCode
@@ -28,12 +29,12 @@ from .._errors import ConnectionClosed, LocalProtocolError, OutboxFull
 from .._events import CloseReport, Event, Fragment
 from .._protocol.sending import PreparedMessage, encode_message
 from .._protocol.states import Phase
-from .._types import MAX_CONTROL_PAYLOAD, Buffer, Message, Opcode, Receive, Role, State
+from .._types import MAX_CONTROL_PAYLOAD, Buffer, Message, Opcode, Receive, Role, State, Timer
 from .engine import Engine
 from .messages import Inbox
 from .statistics import Latency, Statistics
 
-__all__ = ["DEFAULT_FRAGMENT_SIZE", "Connection"]
+__all__ = ["DEFAULT_FRAGMENT_SIZE", "Connection", "as_bytes"]
 
 #: Larger messages leave in fragments of this size, so that control frames can overtake them (as browsers do).
 DEFAULT_FRAGMENT_SIZE: Final = 128 * 1024
@@ -71,23 +72,28 @@ class Connection(Engine):
         if self._closing.phase is not Phase.CLOSED:
             self._closing.transport_ended()
         self._outbox.discard()
+        self._timers.clear_all()
         self._abort = True
         return events
 
     def handle_timeout(self, now: float) -> list[Event]:
         """Do whatever is due at ``now``. Harmless when nothing is."""
         self._now = now
+        self._date_messages()
         return self._with_undelivered(self._expire())
 
     def transmitted(self, n_bytes: int, now: float) -> None:
         """Report that ``n_bytes`` given out earlier have left this machine's hands.
 
         Optional. Adapters call it so that a peer which reads slowly, but reads, is not taken for dead: bytes that leave
-        while others wait behind them are a sign of life.
+        while others wait behind them are a sign of life, and the closing time begins when none do.
         """
         self._now = now
+        self._date_messages()
         if n_bytes > 0 and self._outbox:
-            self._keepalive.last_life = now
+            self._keepalive.last_life = self._last_activity = now
+            if self._timers.is_set(Timer.CLOSING):
+                self._timers.set(Timer.CLOSING, now, self._timeouts.closing_timeout)
 
     # --- verbs, from the application ----------------------------------------------------------------------------------
 
@@ -112,8 +118,8 @@ class Connection(Engine):
         opcode, payload = encode_message(data)
         self._check_can_send()
         self._outbox.put_part(self._outbox.sender.part(opcode, payload, final, compress))
-        if final:
-            self._message_sent()
+        self._has_sent = True
+        self._statistics.messages_sent += final
 
     def send_prepared(self, message: PreparedMessage) -> None:
         """Queue a message that was encoded once for many connections. Raises what :meth:`send` raises."""
@@ -142,14 +148,19 @@ class Connection(Engine):
     def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "", *, now: float | None = None) -> None:
         """Begin the closing handshake, behind everything that is queued; ``code`` 1005 sends none (RFC 6455 §7.1.2).
 
-        Before the connection is open it is abandoned instead. Once closing has begun, nothing happens. Raises
-        :exc:`LocalProtocolError`, naming the argument, for a code or reason that cannot be sent.
+        Before the connection is open it is abandoned instead. Once closing has begun, only a close frame that waited
+        for the application is released, with the code it had. Raises :exc:`LocalProtocolError` or :exc:`TypeError`,
+        naming the argument, for a code or reason that cannot be sent.
         """
+        _check_type("code", code, int)
+        _check_type("reason", reason, str)
         self._now = now if now is not None else self._now
         if self._closing.phase is Phase.CONNECTING:
             self._closing.give_up()
             self._undelivered.append(self._settled())
             self._abort = True
+        elif self._closing.owes_close_frame:
+            self._answer_close()
         elif self._closing.may_send:
             self._begin_close(code, reason)
 
@@ -160,10 +171,11 @@ class Connection(Engine):
         if self._inbox is None:
             self._inbox = Inbox(self._limits.inbox_size)
         messages = [event for event in events if isinstance(event, str | bytes | Fragment)]
-        if self._closing.phase is not Phase.CLOSE_SENT or self._inbox.has_room:
-            self._inbox.put(messages)
-        # Otherwise the application has closed and does not listen: what does not fit is dropped, so that the peer's
-        # close frame, which is behind it, can be reached.
+        if self._closing.phase is Phase.CLOSE_SENT and not self._inbox.has_room:
+            # The application has closed and does not listen: what does not fit is dropped, and all behind it, so that
+            # the peer's close frame can be reached.
+            self._inbox.is_sealed = True
+        self._inbox.put(messages)
         if len(messages) == len(events):
             return []
         return [event for event in events if not isinstance(event, str | bytes | Fragment)]
@@ -184,7 +196,7 @@ class Connection(Engine):
 
         Call it until it is empty, or until the transport wants no more: what has not been taken can still be overtaken.
         """
-        if self._closing.owes_close_frame and self._inbox is None:
+        if self._closing.owes_close_frame and self._inbox is None and not self._undelivered:
             self._answer_close()  # push-style users write after they have dealt with the batch
         buffers = self._outbox.take()
         for buffer in buffers:
@@ -274,13 +286,31 @@ class Connection(Engine):
         return LocalProtocolError("close() was called: nothing can follow a close frame (RFC 6455 §5.5.1)")
 
     def _message_sent(self) -> None:
-        self._last_activity = self._now
+        self._has_sent = True
         self._statistics.messages_sent += 1
+
+    def _date_messages(self) -> None:
+        """Verbs know no time: a message counts as sent when the time is next told."""
+        if self._has_sent:
+            self._has_sent = False
+            self._last_activity = self._now
+
+
+def as_bytes(name: str, data: Buffer) -> bytes:
+    """``data`` as it is now. Raises :exc:`TypeError`, naming the argument: ``bytes(5)`` would be five zeros."""
+    _check_type(name, data, Buffer)
+    return bytes(data)
+
+
+def _check_type(name: str, value: object, expected: type | UnionType) -> None:
+    if not isinstance(value, expected):
+        raise TypeError(f"{name} must be {getattr(expected, '__name__', expected)}, not {type(value).__name__}")
 
 
 def _control_payload(payload: Buffer) -> bytes:
-    if len(payload) > MAX_CONTROL_PAYLOAD:
+    checked = as_bytes("payload", payload)
+    if len(checked) > MAX_CONTROL_PAYLOAD:
         raise LocalProtocolError(
-            f"payload: at most 125 bytes fit into a control frame, not {len(payload)} (RFC 6455 §5.5)"
+            f"payload: at most 125 bytes fit into a control frame, not {len(checked)} (RFC 6455 §5.5)"
         )
-    return bytes(payload)
+    return checked

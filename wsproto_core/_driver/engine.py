@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine"]
 
-#: How long an owed close frame waits for the application's last answers, in seconds.
+#: How long an owed close frame waits for the application's last answers, in seconds; or half the closing timeout.
 _GRACE: Final = 1.0
 
 
@@ -68,6 +68,12 @@ class Engine(ABC):
         self._decoder: FrameDecoder | None = None
         self._inbox: Inbox | None = None
         self._last_activity = self._now
+        # Whether a message was sent since the engine was last told the time.
+        self._has_sent = False
+        # When the last keepalive ping was sent.
+        self._pinged_at = self._now
+        # The timer that made this side say goodbye.
+        self._cause: Timer | None = None
         # Events that a verb has caused: the next *in* call returns them.
         self._undelivered: list[Event] = []
         self._transport_ended = False
@@ -109,9 +115,9 @@ class Engine(ABC):
         self._timers.set(Timer.IDLE, now, self._timeouts.idle_timeout)
         return self._receive_frames(rest, now) if rest else []
 
-    def _handshake_offence(self, offence: RemoteProtocolError) -> Closed:
+    def _handshake_offence(self, offence: RemoteProtocolError, timer: Timer | None = None) -> Closed:
         self._closing.offended(offence)
-        return self._settled()
+        return self._settled(timer=timer)
 
     # --- receiving ----------------------------------------------------------------------------------------------------
 
@@ -161,7 +167,8 @@ class Engine(ABC):
         if not self._closing.owes_close_frame:
             return
         if had_messages or (self._inbox is not None and (self._inbox or self._inbox.is_answering)):
-            self._timers.set(Timer.GRACE, self._now, _GRACE)
+            limit = self._timeouts.closing_timeout
+            self._timers.set(Timer.GRACE, self._now, _GRACE if limit is None else min(_GRACE, limit / 2))
         else:
             self._answer_close()
 
@@ -199,7 +206,7 @@ class Engine(ABC):
                 at=self._now,
                 pong_age=None if pong is None else self._now - pong,
                 bytes_queued=self._outbox.size,
-                timer=timer,
+                timer=timer or self._cause,
                 error=error,
             )
         )
@@ -216,10 +223,7 @@ class Engine(ABC):
         self._transport_ended = True
         if self._closing.report is None:
             self._closing.transport_ended()
-            self._outbox.discard()
             events.append(self._settled(error=error))
-        elif self._closing.phase is Phase.CLOSED:
-            self._timers.clear(Timer.CLOSING)
         return events
 
     def _give_up(self, timer: Timer) -> list[Event]:
@@ -253,37 +257,45 @@ class Engine(ABC):
         now = self._now
         interval = self._timeouts.ping_interval
         assert interval is not None, "the timer is set only with an interval"
-        silence = self._keepalive.silence(now)
-        if silence < interval:
-            self._timers.set(Timer.PING, now, interval - silence)
+        if self._keepalive.last_life + interval > now:
+            self._timers.set(Timer.PING, self._keepalive.last_life, interval)
             return []
         self._timers.set(Timer.PING, now, interval)
-        if not self._timers.is_set(Timer.PONG):
+        if not self.wants_read:
+            self._show_life()
+        elif self._is_answered or not self._timers.is_set(Timer.PONG):
+            self._pinged_at = now
             self._ping(self._keepalive.next_payload(), now)
             self._timers.set(Timer.PONG, now, self._timeouts.pong_timeout)
         return []
 
+    def _show_life(self) -> None:
+        """While we do not listen its pings go unanswered: an unasked pong tells that we live (RFC 6455 §5.5.3)."""
+        if self._outbox.has_room:
+            self._outbox.put_control(Opcode.PONG, b"")
+            self._statistics.pongs_sent += 1
+
+    @property
+    def _is_answered(self) -> bool:
+        """Whether the peer has shown life since the last keepalive ping."""
+        return self._keepalive.last_life >= self._pinged_at
+
     def _pong_overdue(self) -> list[Event]:
-        now = self._now
-        timeout = self._timeouts.pong_timeout
-        assert timeout is not None, "the timer is set only with a timeout"
-        if not self.wants_read:  # we do not listen, so silence means nothing
-            self._timers.set(Timer.PONG, now, timeout)
+        if self._is_answered or not self.wants_read:  # while we do not listen, silence means nothing
             return []
-        if self._keepalive.silence(now) < timeout:
-            return []
-        self._outbox.put_close(self._closing.close(CloseCode.INTERNAL_ERROR, "keepalive ping timeout"))
-        return self._give_up(Timer.PONG)
+        close = self._closing.close(CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
+        events = self._give_up(Timer.PONG)
+        self._outbox.put_close(close)
+        return events
 
     def _idle_too_long(self) -> list[Event]:
-        now = self._now
         timeout = self._timeouts.idle_timeout
         assert timeout is not None, "the timer is set only with a timeout"
-        quiet = now - self._last_activity
-        if quiet < timeout:
-            self._timers.set(Timer.IDLE, now, timeout - quiet)
-            return []
-        self._begin_close(CloseCode.GOING_AWAY, "idle")
+        if self._last_activity + timeout > self._now:
+            self._timers.set(Timer.IDLE, self._last_activity, timeout)
+        else:
+            self._cause = Timer.IDLE
+            self._begin_close(CloseCode.GOING_AWAY, "idle")
         return []
 
     def _grace_over(self) -> list[Event]:

@@ -99,16 +99,16 @@ class Outbox:
         self.put_bytes(self.sender.control(opcode, payload))
 
     def put_pong(self, payload: bytes) -> bool:
-        """Answer a ping, now or when there is room; return whether it was now."""
-        if not self.has_room:
-            self._owed_pong = payload
-            return False
-        self.put_control(Opcode.PONG, payload)
-        return True
+        """Answer a ping, now or, without room, with the next batch; return whether that is one more pong."""
+        if self.has_room:
+            self.put_control(Opcode.PONG, payload)
+            return True
+        replaces, self._owed_pong = self._owed_pong is not None, payload
+        return not replaces
 
     def put_close(self, payload: bytes) -> None:
         """Queue the close frame behind everything else."""
-        self._owed_pong = None
+        self._pay_pong()
         if self._waiting:
             self._enqueue(Outgoing(Opcode.CLOSE, payload), urgent=False)
         else:
@@ -139,15 +139,18 @@ class Outbox:
 
     def take(self) -> list[bytes]:
         """The next batch, as buffers for one vectored write; empty when there is nothing to send."""
+        self._pay_pong()
         self._fill()
-        if self._owed_pong is not None and self.has_room:
-            payload, self._owed_pong = self._owed_pong, None
-            self.put_control(Opcode.PONG, payload)
         batch, self._ready = self._ready, []
         size, self._ready_size = self._ready_size, 0
         if len(batch) < 2:
             return batch
         return [b"".join(batch)] if size <= _JOIN_SIZE else _corked(batch)
+
+    def _pay_pong(self) -> None:
+        if self._owed_pong is not None:
+            payload, self._owed_pong = self._owed_pong, None
+            self.put_control(Opcode.PONG, payload)
 
     def _fill(self) -> None:
         """Make frames of what waits, until the batch is large enough."""

@@ -60,7 +60,3 @@ class Keepalive:
     def awaits(self, payload: bytes) -> bool:
         """Whether a ping with ``payload`` is still unanswered."""
         return self._outstanding is not None and payload in self._outstanding
-
-    def silence(self, now: float) -> float:
-        """Seconds since the last sign of life."""
-        return now - self.last_life

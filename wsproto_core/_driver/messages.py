@@ -18,7 +18,7 @@ __all__ = ["Inbox"]
 class Inbox:
     """Messages and fragments in the order received, bounded by ``Limits.inbox_size``."""
 
-    __slots__ = ("_high", "_items", "_low", "has_room", "is_answering", "size")
+    __slots__ = ("_high", "_items", "_low", "has_room", "is_answering", "is_sealed", "size")
 
     def __init__(self, high: int) -> None:
         self._items: deque[Message | Fragment] = deque()
@@ -30,11 +30,15 @@ class Inbox:
         self.has_room = True
         #: Whether the application holds a message that it may still answer: it took one and has not asked again.
         self.is_answering = False
+        #: Whether nothing more is taken in: once a message was dropped, none may follow it.
+        self.is_sealed = False
 
     def __len__(self) -> int:
         return len(self._items)
 
     def put(self, items: Iterable[Message | Fragment]) -> None:
+        if self.is_sealed:
+            return
         for item in items:
             self._items.append(item)
             self.size += _memory(item)

@@ -109,8 +109,10 @@ class PeerBase:
         return message
 
     def may_send(self) -> Literal[True] | None:
-        """Whether sending is worth a try: there is room, or it would raise."""
-        return True if self.engine.can_send or self.engine.state is not State.OPEN else None
+        """Whether sending is worth a try: there is room, or it would raise :exc:`ConnectionClosed`. What comes after
+        ``close()`` waits for the end, and so for the report of it.
+        """
+        return True if self.engine.can_send or self.engine.state not in (State.OPEN, State.CLOSING) else None
 
     def is_answered(self, payload: bytes) -> Literal[True] | None:
         """Whether the pong for ``payload`` has come. Raises :exc:`ConnectionClosed` if it cannot come any more."""
@@ -127,6 +129,14 @@ class PeerBase:
             self._was_open = True
         elif isinstance(event, Rejected | Redirected):
             self._refusal = event
+
+    def is_end(self, error: Exception) -> bool:
+        """Whether ``error``, which left the application's code, only says that this connection has ended or is ending:
+        no fault of the application's.
+        """
+        if isinstance(error, ConnectionClosed):
+            return error.report is self.engine.close_report
+        return isinstance(error, LocalProtocolError) and self.engine.state not in (State.OPEN, State.CONNECTING)
 
     def check_mode(self, *modes: Receive) -> None:
         """Raise :exc:`LocalProtocolError` unless messages are received in one of ``modes``."""

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Self
 
 from .._config import Limits, Timeouts
-from .._errors import LocalProtocolError, OutboxFull, RemoteProtocolError
+from .._errors import ConnectionClosed, LocalProtocolError, OutboxFull, RemoteProtocolError
 from .._events import Event, Request
 from .._handshake.http11 import RequestReader, serialize_response
 from .._handshake.outcome import Response
@@ -17,7 +17,7 @@ from .._headers import HeadersLike
 from .._protocol.states import Phase
 from .._types import Buffer, Initiator, Receive, Role, Timer
 from .._violations import Violation
-from .connection import DEFAULT_FRAGMENT_SIZE, Connection
+from .connection import DEFAULT_FRAGMENT_SIZE, Connection, as_bytes
 
 if TYPE_CHECKING:
     from .._extensions.base import Extension
@@ -89,7 +89,7 @@ class ServerConnection(Connection):
         timeouts: Timeouts = _DEFAULT_TIMEOUTS,
         receive: Receive = Receive.MESSAGES,
         fragment_size: int = DEFAULT_FRAGMENT_SIZE,
-        now: float | None = None,
+        now: float,
     ) -> Self:
         """A connection whose request somebody else has parsed: an HTTP/2 or HTTP/3 stack, or a web server.
 
@@ -127,9 +127,10 @@ class ServerConnection(Connection):
         agreement = accept(request, self._policy, subprotocol, headers)
         self._answer(agreement.response)
         early, self._early = self._early, b""
-        self._undelivered += self._open(agreement.subprotocol, agreement.extensions, agreement.transforms, early)
+        events = self._open(agreement.subprotocol, agreement.extensions, agreement.transforms, early)
+        self._undelivered += events
         if self._transport_ended:
-            self._undelivered += self._transport_end(self._now, None)
+            self._undelivered = self._transport_end(self._now, None)
 
     def reject(self, status: int, headers: HeadersLike = (), body: Buffer | None = b"") -> None:
         """Answer with an HTTP response instead: a refusal, a redirect, a health check, a page.
@@ -138,7 +139,7 @@ class ServerConnection(Connection):
         argument, and then nothing was sent.
         """
         self._undecided()
-        self._answer(reject(status, headers, None if body is None else bytes(body)))
+        self._answer(reject(status, headers, None if body is None else as_bytes("body", body)))
         self._refusing = status
         if body is not None:
             self._refused(status)
@@ -147,12 +148,15 @@ class ServerConnection(Connection):
         """More of the body that :meth:`reject` began. Raises :exc:`LocalProtocolError`; :exc:`OutboxFull` without
         room.
         """
-        if self._refusing is None or self._closing.phase is not Phase.CONNECTING:
+        checked = as_bytes("data", data)
+        if self._refusing is None:
             raise LocalProtocolError("no rejection with body=None has begun")
+        if self._closing.report is not None:
+            raise ConnectionClosed.from_report(self._closing.report)
         if not self._outbox.has_room:
             raise OutboxFull(f"{self._outbox.size} bytes wait already")
         if self._reader is not None and self._has_body():
-            self._outbox.put_bytes(bytes(data))
+            self._outbox.put_bytes(checked)
         if final:
             self._refused(self._refusing)
 
@@ -166,9 +170,9 @@ class ServerConnection(Connection):
         if self.request is not None:
             self._transport_ended = True
             return self._with_undelivered([])
+        assert self._reader is not None, "a request that somebody else has parsed is there from the start"
         try:
-            if self._reader is not None:
-                self._reader.feed_eof()
+            self._reader.feed_eof()
         except RemoteProtocolError as offence:
             self._transport_ended = True
             return self._refuse(offence)
@@ -176,6 +180,8 @@ class ServerConnection(Connection):
 
     def _receive_handshake(self, data: bytes) -> list[Event]:
         try:
+            if self._refusing is not None:
+                return []
             if self.request is not None or self._reader is None:
                 return self._keep_early(data)
             request = self._reader.feed(data)
@@ -194,19 +200,24 @@ class ServerConnection(Connection):
         return []
 
     def _undecided(self) -> Request:
-        """The request that waits for an answer. Raises :exc:`LocalProtocolError` if none does."""
+        """The request that waits for an answer. Raises :exc:`LocalProtocolError` if none does, and
+        :exc:`ConnectionClosed` if it was too late for one.
+        """
+        if self._refusing is not None or self._decoder is not None:
+            raise LocalProtocolError("the request has been answered already")
+        if self._closing.report is not None:
+            raise ConnectionClosed.from_report(self._closing.report)
         if self.request is None:
             raise LocalProtocolError("there is no request to answer yet")
-        if self._closing.phase is not Phase.CONNECTING or self._refusing is not None:
-            raise LocalProtocolError("the request has been answered already")
         return self.request
 
-    def _refuse(self, offence: RemoteProtocolError) -> list[Event]:
+    def _refuse(self, offence: RemoteProtocolError, timer: Timer | None = None) -> list[Event]:
         """Answer as the RFC says and end it."""
-        response = refuse(offence.violation, offence.detail)
+        http_version = "1.1" if self.request is None else self.request.http_version
+        response = refuse(offence.violation, offence.detail, http_version=http_version)
         self._answer(response)
         self._closing.http_status = response.status
-        return [self._handshake_offence(offence)]
+        return [self._handshake_offence(offence, timer)]
 
     def _refused(self, status: int) -> None:
         """A response other than 101 is complete."""
@@ -227,7 +238,7 @@ class ServerConnection(Connection):
 
     def _opening_timed_out(self) -> list[Event]:
         if self.request is None:
-            return self._refuse(RemoteProtocolError(Violation.HANDSHAKE_TIMEOUT))
+            return self._refuse(RemoteProtocolError(Violation.HANDSHAKE_TIMEOUT), Timer.OPENING)
         if self._refusing is None:  # the application did not decide in time
             self._answer(Response(status=HTTPStatus.SERVICE_UNAVAILABLE))
         self._closing.http_status = self._refusing or HTTPStatus.SERVICE_UNAVAILABLE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from math import ceil
 from typing import Final
 
 __all__ = ["Latency", "RoundTrips", "Statistics"]
@@ -77,4 +78,4 @@ class RoundTrips:
 
 def _percentile(ranked: list[float], fraction: float) -> float:
     """The nearest-rank percentile."""
-    return ranked[min(len(ranked) - 1, int(fraction * len(ranked)))]
+    return ranked[ceil(fraction * len(ranked)) - 1]

@@ -35,6 +35,10 @@ class Timers:
         """Forget every other timer."""
         self.clear(*(other for other in tuple(self._deadlines) if other is not timer))
 
+    def clear_all(self) -> None:
+        self._deadlines.clear()
+        self.next_deadline = None
+
     def is_set(self, timer: Timer) -> bool:
         return timer in self._deadlines
 
