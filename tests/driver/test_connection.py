@@ -21,6 +21,7 @@ from wsproto_core import (
     ConnectionClosedError,
     ConnectionClosedOK,
     Fragment,
+    Initiator,
     Limits,
     LocalProtocolError,
     Opcode,
@@ -281,6 +282,28 @@ def test_without_room_nothing_is_queued(verb: str) -> None:
     assert dump(server) == before
     server.data_to_send()
     VERBS[verb](server)
+
+
+def test_more_than_64_unanswered_pings_are_refused_until_one_is_answered() -> None:
+    server = open_server()
+    payloads = [server.ping() for _ in range(64)]
+    with pytest.raises(LocalProtocolError, match="64 pings"):
+        server.ping()
+    assert all(map(server.awaits_pong, payloads))
+    server.receive_data(bytes(Frame(Opcode.PONG, payloads[0], mask=bytes(4))), START)
+    assert server.ping() not in payloads
+
+
+def test_abort_ends_it_at_once_and_is_this_sides_doing() -> None:
+    server = open_server()
+    server.abort(now=START + 3)
+    assert server.should_abort
+    assert server.next_deadline() == START + 3
+    (closed,) = server.handle_timeout(START + 3)
+    assert isinstance(closed, Closed)
+    assert (closed.report.initiator, closed.report.code, closed.report.at) == (Initiator.LOCAL, 1006, START + 3)
+    server.abort()
+    assert server.transport_lost(None, START + 4) == []
 
 
 def test_a_message_of_any_size_is_taken_while_there_is_room() -> None:

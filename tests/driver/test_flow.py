@@ -99,8 +99,38 @@ def test_urgent_messages_go_before_those_that_have_not_begun_but_not_into_the_on
     put(outbox, b"u" * 2000, b"v", urgent=True)
     found = all_frames(outbox)
     starts = [frame for frame in found if frame.opcode == Opcode.BINARY]
-    assert letters(starts) == "vubc"
-    assert letters(found).strip("a").startswith("vuub")
+    assert letters(starts) == "uvbc"
+    assert letters(found).strip("a").startswith("uuvb")
+
+
+def test_control_frames_overtake_ready_messages_in_their_own_order() -> None:
+    outbox = make_outbox()
+    put(outbox, b"a", b"b")
+    outbox.put_control(Opcode.PING, b"1")
+    outbox.put_control(Opcode.PONG, b"2")
+    assert letters(frames(outbox.take())) == "12ab"
+    put(outbox, b"c")
+    outbox.put_control(Opcode.PING, b"3")
+    assert letters(frames(outbox.take())) == "3c"
+
+
+def test_nothing_overtakes_the_end_of_the_handshake() -> None:
+    outbox = Outbox(10_000, FRAGMENT)
+    outbox.put_bytes(b"HTTP")
+    outbox.open(Sender(None))
+    outbox.put_control(Opcode.PING, b"")
+    assert outbox.take() == [b"HTTP\x89\x00"]
+
+
+def test_messages_beyond_one_batch_are_not_framed_so_that_urgent_ones_overtake_them() -> None:
+    outbox = make_outbox(high=10**9)
+    put(outbox, *[b"a" * 1000] * 300, b"b")
+    outbox.put_prepared(PreparedMessage(b"c"))
+    put(outbox, b"u", urgent=True)
+    before, _, after = letters(all_frames(outbox)).partition("u")
+    assert set(before) == {"a"}
+    assert 260 < len(before) < 270
+    assert after.endswith("abc")
 
 
 def test_an_urgent_message_waits_for_the_end_of_one_sent_in_parts() -> None:
@@ -145,7 +175,7 @@ def test_without_room_only_the_latest_ping_is_answered() -> None:
     counted = [outbox.put_pong(b"%d" % number) for number in range(5)]
     assert counted == [True, False, False, False, False]
     assert outbox.size == 3
-    assert [frame.payload for frame in frames(outbox.take())] == [b"x", b"4"]
+    assert [frame.payload for frame in frames(outbox.take())] == [b"4", b"x"]
     assert outbox.take() == []
 
 

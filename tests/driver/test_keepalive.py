@@ -10,6 +10,16 @@ def test_payloads_never_repeat() -> None:
     assert len({keepalive.next_payload() for _ in range(1000)}) == 1000
 
 
+def test_any_sign_of_life_is_an_answer() -> None:
+    keepalive = Keepalive(0.0)
+    answered = [keepalive.is_answered]
+    keepalive.asked_at = 30.0
+    answered.append(keepalive.is_answered)
+    keepalive.last_life = 30.0
+    answered.append(keepalive.is_answered)
+    assert answered == [True, False, True]
+
+
 def test_a_pong_ends_the_round_trip_of_its_ping() -> None:
     keepalive = Keepalive(0.0)
     keepalive.ping_sent(b"a", 1.0)
@@ -54,4 +64,4 @@ def test_a_peer_that_never_answers_costs_no_memory() -> None:
     payloads = [keepalive.next_payload() for _ in range(65)]
     for payload in payloads:
         keepalive.ping_sent(payload, 0.0)
-    assert [keepalive.awaits(payload) for payload in payloads] == [False] + [True] * 64
+    assert [keepalive.awaits(payload) for payload in payloads] == [True] * 64 + [False]

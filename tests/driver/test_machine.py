@@ -27,7 +27,7 @@ from wsproto_core import (
 )
 
 LIMITS = Limits(outbox_size=2000, inbox_size=4000)
-TIMEOUTS = Timeouts(opening_timeout=20.0, ping_interval=3.0, pong_timeout=5.0, idle_timeout=30.0, closing_timeout=4.0)
+TIMEOUTS = Timeouts(opening_timeout=20.0, ping_interval=3.0, pong_timeout=5.0, idle_timeout=30.0, closing_timeout=15.0)
 #: The most that one verb or one answer adds to a queue that had room: a message of 3000 bytes, or a refusal.
 ONE_MORE = 3200
 

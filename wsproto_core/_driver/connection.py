@@ -5,7 +5,8 @@ The interface sorts into four kinds:
 * **in, from the world:** :meth:`~Connection.receive_data`, :meth:`~Connection.receive_eof`,
   :meth:`~Connection.transport_lost`, :meth:`~Connection.handle_timeout`, :meth:`~Connection.transmitted`
 * **verbs, from the application:** ``connect()``, ``accept()``, ``reject()``, :meth:`~Connection.send`,
-  :meth:`~Connection.send_fragment`, :meth:`~Connection.ping`, :meth:`~Connection.pong`, :meth:`~Connection.close`
+  :meth:`~Connection.send_fragment`, :meth:`~Connection.ping`, :meth:`~Connection.pong`, :meth:`~Connection.close`,
+  :meth:`~Connection.abort`
 * **out, to the world:** events (returned by the *in* calls), :meth:`~Connection.data_to_send`,
   :meth:`~Connection.next_deadline`
 * **predicates and facts:** ``state``, ``wants_read``, ``can_send``, ``should_abort``, ``half_close``, ``subprotocol``,
@@ -131,9 +132,12 @@ class Connection(Engine):
     def ping(self, payload: Buffer | None = None, *, now: float | None = None) -> bytes:
         """Queue a ping and return its payload, chosen if none is given (RFC 6455 §5.5.2).
 
-        The :class:`Pong` that answers it carries the round trip. Raises what :meth:`send` raises.
+        The :class:`Pong` that answers it carries the round trip. Raises what :meth:`send` raises, and
+        :exc:`LocalProtocolError` while 64 pings are unanswered.
         """
         self._check_can_send()
+        if self._keepalive.is_waiting_for_many:
+            raise LocalProtocolError("64 pings are unanswered: wait for a pong")
         return self._ping(self._keepalive.next_payload() if payload is None else _control_payload(payload), now)
 
     def pong(self, payload: Buffer = b"") -> None:
@@ -156,13 +160,19 @@ class Connection(Engine):
         _check_type("reason", reason, str)
         self._now = now if now is not None else self._now
         if self._closing.phase is Phase.CONNECTING:
-            self._closing.give_up()
-            self._undelivered.append(self._settled())
-            self._abort = True
+            self.abort()
         elif self._closing.owes_close_frame:
             self._answer_close()
         elif self._closing.may_send:
             self._begin_close(code, reason)
+
+    def abort(self, *, now: float | None = None) -> None:
+        """Give the connection up, without a closing handshake: ``should_abort`` is true from now on."""
+        self._now = now if now is not None else self._now
+        if self._closing.report is None:
+            self._closing.give_up()
+            self._undelivered.append(self._settled())
+        self._abort = True
 
     # --- pull-style reception -----------------------------------------------------------------------------------------
 

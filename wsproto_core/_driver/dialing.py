@@ -97,8 +97,8 @@ def dial(
     ``server_hostname`` is verified instead of the URI's host. ``limits`` bound the head of an HTTP proxy's answer. The
     generator returns bytes that the engine must be given first, which only a plain ``ws`` can have.
 
-    Raises :exc:`ValueError` at once for more than one of the three. The generator raises :exc:`ProxyFailed`, also for an
-    :exc:`OSError` thrown into it on the way to or through the proxy; any other comes back as it is.
+    Raises :exc:`ValueError` at once for more than one of the three. The generator raises :exc:`ProxyFailed`, also for
+    an :exc:`OSError` thrown into it on the way to or through the proxy; any other comes back as it is.
     """
     if (proxy is not None) + (unix_path is not None) + is_open > 1:
         raise ValueError("proxy, unix_path and an open socket or stream exclude one another")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from .._codes import CloseCode
 from .._config import Limits, Timeouts
@@ -68,16 +68,11 @@ class Engine(ABC):
         self._decoder: FrameDecoder | None = None
         self._inbox: Inbox | None = None
         self._last_activity = self._now
-        # Whether a message was sent since the engine was last told the time.
-        self._has_sent = False
-        # When the last keepalive ping was sent.
-        self._pinged_at = self._now
-        # The timer that made this side say goodbye.
-        self._cause: Timer | None = None
+        self._has_sent = False  # since the time was last told
+        self._cause: Timer | None = None  # the timer that made this side say goodbye
         # Events that a verb has caused: the next *in* call returns them.
         self._undelivered: list[Event] = []
-        self._transport_ended = False
-        self._abort = False
+        self._transport_ended = self._abort = False
         #: The subprotocol agreed on, or ``None``.
         self.subprotocol: str | None = None
         #: The names of the extensions in use.
@@ -243,7 +238,7 @@ class Engine(ABC):
         """Do what every timer that is due calls for."""
         events: list[Event] = []
         while (timer := self._timers.pop_expired(self._now)) is not None:
-            events += _EXPIRED[timer](self)
+            events += self._EXPIRED[timer](self)
         return events
 
     def _opening_timed_out(self) -> list[Event]:
@@ -263,8 +258,8 @@ class Engine(ABC):
         self._timers.set(Timer.PING, now, interval)
         if not self.wants_read:
             self._show_life()
-        elif self._is_answered or not self._timers.is_set(Timer.PONG):
-            self._pinged_at = now
+        elif self._keepalive.is_answered or not self._timers.is_set(Timer.PONG):
+            self._keepalive.asked_at = now
             self._ping(self._keepalive.next_payload(), now)
             self._timers.set(Timer.PONG, now, self._timeouts.pong_timeout)
         return []
@@ -275,13 +270,8 @@ class Engine(ABC):
             self._outbox.put_control(Opcode.PONG, b"")
             self._statistics.pongs_sent += 1
 
-    @property
-    def _is_answered(self) -> bool:
-        """Whether the peer has shown life since the last keepalive ping."""
-        return self._keepalive.last_life >= self._pinged_at
-
     def _pong_overdue(self) -> list[Event]:
-        if self._is_answered or not self.wants_read:  # while we do not listen, silence means nothing
+        if self._keepalive.is_answered or not self.wants_read:  # while we do not listen, silence means nothing
             return []
         close = self._closing.close(CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
         events = self._give_up(Timer.PONG)
@@ -306,15 +296,14 @@ class Engine(ABC):
     def _closing_expired(self) -> list[Event]:
         return self._give_up(Timer.CLOSING)
 
-
-#: What each timer does when it fires.
-_EXPIRED: Final[Mapping[Timer, Callable[[Engine], list[Event]]]] = MappingProxyType(
-    {
-        Timer.OPENING: Engine._opening_expired,
-        Timer.PING: Engine._ping_due,
-        Timer.PONG: Engine._pong_overdue,
-        Timer.IDLE: Engine._idle_too_long,
-        Timer.GRACE: Engine._grace_over,
-        Timer.CLOSING: Engine._closing_expired,
-    }
-)
+    #: What each timer does when it fires.
+    _EXPIRED: ClassVar[Mapping[Timer, Callable[[Engine], list[Event]]]] = MappingProxyType(
+        {
+            Timer.OPENING: _opening_expired,
+            Timer.PING: _ping_due,
+            Timer.PONG: _pong_overdue,
+            Timer.IDLE: _idle_too_long,
+            Timer.GRACE: _grace_over,
+            Timer.CLOSING: _closing_expired,
+        }
+    )

@@ -1,7 +1,7 @@
 """What waits to be sent, and how fast control frames may come.
 
-The :class:`Outbox` gives out bytes in batches. Control frames overtake whatever has not left; a large message leaves as
-fragments, cut only when their turn comes, so that even then nothing urgent waits long.
+The :class:`Outbox` gives out bytes in batches. Control frames overtake whatever has not left. Messages become frames only as
+far as one batch reaches, and large ones leave as fragments, so that nothing urgent waits long.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class Outbox:
 
     __slots__ = (
         "_fragment_size",
+        "_front",
         "_high",
         "_owed_pong",
         "_ready",
@@ -43,6 +44,8 @@ class Outbox:
         # Bytes in their final order, and messages whose frames are not made yet.
         self._ready: list[bytes] = []
         self._ready_size = 0
+        # Where the next control frame goes: behind those that came before it, ahead of everything else.
+        self._front = 0
         self._waiting: deque[Outgoing] = deque()
         self._waiting_size = 0
         # While the peer does not read, only its latest ping is answered (RFC 6455 §5.5.3).
@@ -61,8 +64,9 @@ class Outbox:
         return bool(self._ready or self._waiting)
 
     def open(self, sender: Sender) -> None:
-        """Messages can be sent from now on."""
+        """Messages can be sent from now on; what is queued already, the handshake's end, stays ahead of them."""
         self._sender = sender
+        self._front = len(self._ready)
 
     @property
     def sender(self) -> Sender:
@@ -72,13 +76,14 @@ class Outbox:
     # --- in -----------------------------------------------------------------------------------------------------------
 
     def put_bytes(self, data: bytes) -> None:
-        """Queue ``data`` as it is, ahead of every message that is not yet made into frames."""
+        """Queue ``data`` as it is, behind what is ready."""
         self._ready.append(data)
         self._ready_size += len(data)
 
     def put_message(self, opcode: Opcode, payload: bytes, compress: bool | None, urgent: bool) -> None:
-        if self._waiting or len(payload) > self._fragment_size:
-            self._enqueue(Outgoing(opcode, payload, compress), urgent)
+        """Make a frame of a message, or let it wait for its turn where it is large or much is ready already."""
+        if not self._takes_frames or len(payload) > self._fragment_size:
+            self._enqueue(Outgoing(opcode, payload, compress, urgent=urgent))
             return
         for buffer in self.sender.message(opcode, payload, compress):
             self._ready.append(buffer)
@@ -86,17 +91,21 @@ class Outbox:
 
     def put_prepared(self, message: PreparedMessage) -> None:
         """Queue a message that was encoded once for many, as it is where that is possible."""
-        if self.sender.is_plain and not self._waiting:
+        if self.sender.is_plain and self._takes_frames:
             self.put_bytes(message.frame)
         else:
             self.put_message(message.opcode, message.payload, None, urgent=False)
 
     def put_part(self, part: Outgoing) -> None:
         """Queue a part of a message that the application sends in parts."""
-        self._enqueue(part, urgent=False)
+        self._enqueue(part)
 
     def put_control(self, opcode: Opcode, payload: bytes) -> None:
-        self.put_bytes(self.sender.control(opcode, payload))
+        """Queue a ping or a pong, ahead of every message: the ready ones are whole frames (RFC 6455 §5.4)."""
+        frame = self.sender.control(opcode, payload)
+        self._ready.insert(self._front, frame)
+        self._front += 1
+        self._ready_size += len(frame)
 
     def put_pong(self, payload: bytes) -> bool:
         """Answer a ping, now or, without room, with the next batch; return whether that is one more pong."""
@@ -110,28 +119,35 @@ class Outbox:
         """Queue the close frame behind everything else."""
         self._pay_pong()
         if self._waiting:
-            self._enqueue(Outgoing(Opcode.CLOSE, payload), urgent=False)
+            self._enqueue(Outgoing(Opcode.CLOSE, payload))
         else:
-            self.put_control(Opcode.CLOSE, payload)
+            self.put_bytes(self.sender.control(Opcode.CLOSE, payload))
 
     def discard(self) -> None:
         """Drop everything: nobody will take it."""
         self._ready = []
         self._waiting.clear()
-        self._ready_size = self._waiting_size = 0
+        self._ready_size = self._waiting_size = self._front = 0
         self._owed_pong = None
 
-    def _enqueue(self, item: Outgoing, urgent: bool) -> None:
+    @property
+    def _takes_frames(self) -> bool:
+        """Whether a message may become a frame at once. What is a frame cannot be overtaken by another message: its place
+        in the compressor's history is fixed.
+        """
+        return not self._waiting and self._ready_size < _BATCH_SIZE
+
+    def _enqueue(self, item: Outgoing) -> None:
         self._waiting_size += len(item.payload)
-        if urgent:
+        if item.urgent:
             self._waiting.insert(self._first_gap(), item)
         else:
             self._waiting.append(item)
 
     def _first_gap(self) -> int:
-        """Where a message may cut in: before the first one that has not begun to leave."""
+        """Where an urgent message may cut in: before the first ordinary one that has not begun to leave."""
         for index, item in enumerate(self._waiting):
-            if item.begins and item.offset == 0:
+            if item.begins and item.offset == 0 and not item.urgent:
                 return index
         return len(self._waiting)
 
@@ -142,7 +158,7 @@ class Outbox:
         self._pay_pong()
         self._fill()
         batch, self._ready = self._ready, []
-        size, self._ready_size = self._ready_size, 0
+        size, self._ready_size, self._front = self._ready_size, 0, 0
         if len(batch) < 2:
             return batch
         return [b"".join(batch)] if size <= _JOIN_SIZE else _corked(batch)

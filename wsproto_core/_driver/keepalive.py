@@ -13,22 +13,34 @@ from .statistics import RoundTrips
 
 __all__ = ["Keepalive"]
 
-#: Pings whose answer is awaited at the same time; of more than these the oldest is forgotten.
+#: Pings whose answer is awaited at the same time.
 _MAX_OUTSTANDING: Final = 64
 
 
 class Keepalive:
     """Pings that wait for their pong, and the latest sign of life."""
 
-    __slots__ = ("_count", "_outstanding", "last_life", "last_pong", "round_trips")
+    __slots__ = ("_count", "_outstanding", "asked_at", "last_life", "last_pong", "round_trips")
 
     def __init__(self, now: float) -> None:
         self.last_life = now
+        #: When silence was last broken by a ping.
+        self.asked_at = now
         #: When the last pong came; ``None`` before the first.
         self.last_pong: float | None = None
         self.round_trips = RoundTrips()
         self._count = 0
         self._outstanding: OrderedDict[bytes, float] | None = None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether there was a sign of life since silence was broken."""
+        return self.last_life >= self.asked_at
+
+    @property
+    def is_waiting_for_many(self) -> bool:
+        """Whether so many pings are unanswered that no other can be kept in mind."""
+        return self._outstanding is not None and len(self._outstanding) >= _MAX_OUTSTANDING
 
     def next_payload(self) -> bytes:
         """A ping payload that no other ping of this connection has had."""
@@ -39,9 +51,8 @@ class Keepalive:
         """A ping was queued at ``now``."""
         if self._outstanding is None:
             self._outstanding = OrderedDict()
-        self._outstanding.setdefault(payload, now)
-        if len(self._outstanding) > _MAX_OUTSTANDING:
-            self._outstanding.popitem(last=False)
+        if not self.is_waiting_for_many:
+            self._outstanding.setdefault(payload, now)
 
     def pong_received(self, payload: bytes, now: float) -> float | None:
         """The round trip that ``payload`` ends, in seconds; ``None`` if no ping had it.

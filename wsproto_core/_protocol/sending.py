@@ -71,14 +71,23 @@ class PreparedMessage:
 class Outgoing:
     """A message, or the part of one, that has not yet become frames."""
 
-    __slots__ = ("begins", "compress", "ends", "offset", "opcode", "payload")
+    __slots__ = ("begins", "compress", "ends", "offset", "opcode", "payload", "urgent")
 
     def __init__(
-        self, opcode: Opcode, payload: bytes, compress: bool | None = None, *, begins: bool = True, ends: bool = True
+        self,
+        opcode: Opcode,
+        payload: bytes,
+        compress: bool | None = None,
+        *,
+        begins: bool = True,
+        ends: bool = True,
+        urgent: bool = False,
     ) -> None:
         self.opcode = opcode
         self.payload = payload
         self.compress = compress
+        #: Whether it goes ahead of ordinary messages that have not begun to leave.
+        self.urgent = urgent
         #: Whether it is the first, and the last, part of its message.
         self.begins = begins
         self.ends = ends
