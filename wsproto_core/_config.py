@@ -23,8 +23,8 @@ class Limits:
     ``None``.
     """
 
-    #: Bytes of a message, after inflation. 1 MiB: enough for almost any JSON, and what a hostile peer can make this
-    #: side hold for one message. For larger messages say so: ``Limits(message_size=10_000_000)`` is all that 10 MB messages need.
+    #: Bytes of a message, after inflation. 1 MiB: enough for almost any JSON, and what a hostile peer can make this side
+    #: hold for one message. Larger messages need no more than a word: ``Limits(message_size=10_000_000)``.
     message_size: int | None = _MIB
     #: Bytes of a frame's payload on the wire. What it adds to a message is bounded by ``message_size`` in any case.
     frame_size: int | None = None
@@ -36,7 +36,7 @@ class Limits:
     max_fragments: int | None = 131_072
     #: Pings, pongs and closes a second, with bursts of as many.
     control_frame_rate: int | None = 1000
-    #: Inflated bytes for each compressed one, counted once a message has inflated to more than 1 MiB.
+    #: Inflated bytes for each compressed one, counted once a message has inflated to more than 16 MiB.
     inflate_ratio: int | None = 100
     #: Memory, in bytes, of received messages that wait for the application: above it ``wants_read`` turns false, and
     #: true again at half of it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from wsproto_core import Buffer, Message, PreparedMessage
+from wsproto_core import Buffer, Message, PreparedMessage, WebSocketError
 
 from .peer import WebSocket
 
@@ -24,8 +24,8 @@ def broadcast(connections: Iterable[WebSocket], message: Message | Buffer) -> li
     prepared = PreparedMessage(message)
     slow: list[WebSocket] = []
     for ws in tuple(connections):
-        if ws.can_send:
+        try:
             ws.send_prepared(prepared)
-        else:
+        except WebSocketError:  # nothing is wrong with the message, so it is the connection that cannot take it
             slow.append(ws)
     return slow

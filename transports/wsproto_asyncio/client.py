@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
 import os
 import socket
 import ssl as tls
@@ -23,7 +24,6 @@ from wsproto_core import (
     Limits,
     PerMessageDeflate,
     Receive,
-    State,
     Timeouts,
 )
 
@@ -56,6 +56,7 @@ class connect:  # noqa: N801  (it is used like a function, and is awaitable and 
     with the server's answer if it refused or redirected; :exc:`HandshakeFailed` if its answer broke a rule.
     """
 
+    # budget: one parameter a line
     def __init__(
         self,
         uri: str,
@@ -120,14 +121,20 @@ class connect:  # noqa: N801  (it is used like a function, and is awaitable and 
                 self._engine.connect(now=ws.link.now())
                 ws.link.flush()
                 await ws.link.until(ws.opening_outcome)
-        except TimeoutError:
-            raise ConnectionTimeout(f"not open within {self._timeout} seconds") from None
-        except OSError as error:
-            raise (ConnectionRefused if _is_refusal(error) else ConnectionFailed)(str(error)) from error
-        finally:
-            if ws.state is State.CONNECTING:
-                ws.abort()
+        except BaseException as error:
+            ws.abort()
+            if isinstance(error, OSError):
+                raise self._failure(error) from error
+            raise
         return ws
+
+    def _failure(self, error: OSError) -> ConnectionFailed:
+        """What an error of the transport, or of the time it took, means."""
+        if isinstance(error, TimeoutError) and error.errno is None:
+            return ConnectionTimeout(f"not open within {self._timeout} seconds")
+        if isinstance(error, TimeoutError):
+            return ConnectionTimeout(str(error))
+        return (ConnectionRefused if _is_refusal(error) else ConnectionFailed)(str(error))
 
     async def _open_transport(self, ws: WebSocket) -> None:
         loop = asyncio.get_running_loop()
@@ -141,8 +148,20 @@ class connect:  # noqa: N801  (it is used like a function, and is awaitable and 
         elif self._sock is not None:
             await loop.create_connection(lambda: ws.link, sock=self._sock, **options)
         else:
-            options["happy_eyeballs_delay"] = _HAPPY_EYEBALLS_DELAY
+            # Not on uvloop, which tries one address after the other, and not without need: asyncio loses the socket
+            # when it is cancelled between the end of the race and its own.
+            if isinstance(loop, asyncio.BaseEventLoop) and not _is_address(uri.host):
+                options["happy_eyeballs_delay"] = _HAPPY_EYEBALLS_DELAY
             await loop.create_connection(lambda: ws.link, uri.host, uri.port, **options)
+
+
+def _is_address(host: str) -> bool:
+    """Whether ``host`` is an address already, so that there is only one to try."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_refusal(error: OSError) -> bool:

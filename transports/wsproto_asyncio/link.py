@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from wsproto_core import Connection, Event
 
@@ -24,7 +24,7 @@ class Link(asyncio.Protocol):
 
     def __init__(self, engine: Connection, deliver: Callable[[Sequence[Event]], None]) -> None:
         self.engine = engine
-        self.is_lost = False
+        self.is_lost: bool = False
         #: Called when the transport is there, and once it is gone.
         self.on_made: Callable[[], None] | None = None
         self.on_lost: Callable[[], None] | None = None
@@ -33,6 +33,7 @@ class Link(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._waiters: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._fires_at = 0.0  # uvloop's handle cannot tell when it is for a deadline that has passed
         self._flush_is_due = False
         self._is_reading = True
         self._peer_ended = False
@@ -47,8 +48,8 @@ class Link(asyncio.Protocol):
     # --- in: what the transport tells ---------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # Its class says nothing: uvloop's transports are no subclasses of asyncio's.
+        self.transport = transport = cast(asyncio.Transport, transport)
         transport.set_write_buffer_limits(high=_TRANSPORT_BUFFER, low=_TRANSPORT_BUFFER // 4)
         if self.on_made is not None:
             self.on_made()
@@ -145,10 +146,11 @@ class Link(asyncio.Protocol):
     def _arm(self) -> None:
         """Let the timer fire at the next deadline, or earlier: deadlines mostly move later, and then it looks again."""
         deadline = self.engine.next_deadline()
-        if deadline is None or (self._timer is not None and self._timer.when() <= deadline):
+        if deadline is None or (self._timer is not None and self._fires_at <= deadline):
             return
         if self._timer is not None:
             self._timer.cancel()
+        self._fires_at = deadline
         self._timer = self._loop.call_at(deadline, self._timeout)
 
     def _can_write_eof(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from wsproto_core import (
     Accepted,
@@ -33,7 +33,7 @@ from .listener import Listener
 
 __all__ = ["WebSocket"]
 
-logger = logging.getLogger("wsproto_asyncio")
+_logger = logging.getLogger("wsproto_asyncio")
 
 
 class WebSocket(PeerBase):
@@ -55,7 +55,7 @@ class WebSocket(PeerBase):
         self._listener = listener
         self._watch = watch
         #: The binding to the transport.
-        self.link = Link(engine, self._deliver)
+        self.link: Link = Link(engine, self._deliver)
 
     # --- sending ------------------------------------------------------------------------------------------------------
 
@@ -67,7 +67,7 @@ class WebSocket(PeerBase):
         for anything that is no message, and :exc:`ConnectionClosed`.
         """
         if not self.engine.can_send:
-            await self.link.until(self.may_send)
+            await self.link.until(self._room)
         self.send_nowait(message, compress=compress, urgent=urgent)
 
     def send_nowait(self, message: Message | Buffer, *, compress: bool | None = None, urgent: bool = False) -> None:
@@ -91,7 +91,7 @@ class WebSocket(PeerBase):
         Until the part with ``final=True`` no other message can be sent.
         """
         if not self.engine.can_send:
-            await self.link.until(self.may_send)
+            await self.link.until(self._room)
         self.engine.send_fragment(data, final=final, compress=compress)
         self.link.flush_soon()
 
@@ -122,6 +122,8 @@ class WebSocket(PeerBase):
 
     async def ping(self, payload: Buffer | None = None) -> float:
         """Send a ping and wait for its pong; return the round trip in seconds. Raises :exc:`ConnectionClosed`."""
+        if not self.engine.can_send:
+            await self.link.until(self._room)
         sent_at = self.link.now()
         sent = self.engine.ping(payload, now=sent_at)
         self.link.flush_soon()
@@ -150,6 +152,7 @@ class WebSocket(PeerBase):
 
     def abort(self) -> None:
         """Drop the connection at once, without a closing handshake."""
+        self.engine.abort(now=self.link.now())
         self.link.abort()
 
     # --- facts --------------------------------------------------------------------------------------------------------
@@ -206,18 +209,27 @@ class WebSocket(PeerBase):
     def _tell(self, method: Callable[..., None], *arguments: object) -> None:
         try:
             method(self, *arguments)
-        except Exception:
-            self.fail("the listener raised")
+        except Exception as error:
+            self.fail(error, "the listener raised")
 
-    def fail(self, words: str) -> None:
-        """The application broke, not the peer: log it and close with 1011. Called while its exception is handled."""
-        logger.exception("%r: %s", self, words)
+    def fail(self, error: Exception, words: str) -> None:
+        """``error`` left the application's code: log it and close with 1011, unless all it says is that this connection
+        is over.
+        """
+        if self.is_end(error):
+            self.close_nowait()
+            return
+        _logger.error("%r: %s", self, words, exc_info=error)
         self.close_nowait(CloseCode.INTERNAL_ERROR)
 
     async def _next(self, *modes: Receive) -> Message | Fragment:
         self.check_mode(*modes)
         item = self._take()
         return item if item is not None else await self.link.until(self._take)
+
+    def _room(self) -> Literal[True] | None:
+        self.link.flush()  # which makes room, or else the transport will tell when it takes more
+        return self.may_send()
 
     def _take(self) -> Message | Fragment | None:
         self.link.flush_soon()  # taking a message may let reading go on, or a close frame leave

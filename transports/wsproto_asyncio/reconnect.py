@@ -15,7 +15,7 @@ from .peer import WebSocket
 
 __all__ = ["reconnect"]
 
-logger = logging.getLogger("wsproto_asyncio")
+_logger = logging.getLogger("wsproto_asyncio")
 
 _DEFAULT_BACKOFF: Final = Backoff()
 
@@ -42,16 +42,17 @@ def reconnect(
 async def _connections(
     dial: Callable[[], connect], backoff: Backoff, retry: Callable[[BaseException], bool]
 ) -> AsyncIterator[WebSocket]:
-    attempt = 0
+    waits = failures = 0
     while True:
         try:
             ws = await dial()
         except Exception as error:
-            if not retry(error) or backoff.is_exhausted(attempt + 1):
+            failures += 1
+            if not retry(error) or backoff.is_exhausted(failures):
                 raise
-            logger.debug("attempt %d failed: %s", attempt + 1, error)
+            _logger.debug("attempt %d failed: %s", failures, error)
         else:
-            attempt = 0
+            waits = failures = 0
             try:
                 yield ws
             finally:
@@ -59,5 +60,5 @@ async def _connections(
             closed = ConnectionClosed.from_report(await ws.wait_closed())
             if not retry(closed):
                 raise closed
-        await asyncio.sleep(backoff.delay(attempt, random.random()))
-        attempt += 1
+        await asyncio.sleep(backoff.delay(waits, random.random()))
+        waits += 1

@@ -15,10 +15,8 @@ from typing import Any, Final, TypeAlias
 
 from wsproto_core import (
     Closed,
-    ConnectionClosed,
     Event,
     Extension,
-    Headers,
     Limits,
     OriginRule,
     PerMessageDeflate,
@@ -35,7 +33,7 @@ from .peer import WebSocket
 
 __all__ = ["Server", "serve"]
 
-logger = logging.getLogger("wsproto_asyncio")
+_logger = logging.getLogger("wsproto_asyncio")
 
 Handler: TypeAlias = Callable[[WebSocket], Awaitable[None]] | type[Listener]
 ProcessRequest: TypeAlias = Callable[[WebSocket, Request], Awaitable[Response | None] | Response | None]
@@ -99,29 +97,38 @@ class Server:
 
         Handlers get to finish within the grace period and are cancelled then. Returns when nothing runs any more.
         """
-        if self._is_closing:
-            await asyncio.shield(self._is_closed)
-            return
+        for ws in self._connections():
+            ws.close_nowait(code, reason)  # raises before anything has happened, if at all
         self._is_closing = True
         if self._listening is not None:
             self._listening.close()
-        for ws in (*self._all, *self._turned_away):
-            ws.close_nowait(code, reason)
         await self._finish(grace_period)
-        for ws in (*self._all, *self._turned_away):
+        for ws in self._connections():
             ws.abort()
-        for task in tuple(self._tasks):
+        for task in self._other_tasks():
             task.cancel()
         await self._finish(None)
-        self._is_closed.set_result(None)
+        if not self._is_closed.done():
+            self._is_closed.set_result(None)
 
     async def _finish(self, timeout: float | None) -> None:
         """Wait for handlers and transports, for ``timeout`` seconds at the most."""
-        waiting = [asyncio.ensure_future(ws.wait_closed()) for ws in (*self._all, *self._turned_away)]
-        if waiting or self._tasks:
-            await asyncio.wait({*waiting, *self._tasks}, timeout=timeout)
-        for waiter in waiting:
-            waiter.cancel()
+        waiting = [asyncio.ensure_future(ws.wait_closed()) for ws in self._connections()]
+        tasks = self._other_tasks()
+        try:
+            if waiting or tasks:
+                await asyncio.wait({*waiting, *tasks}, timeout=timeout)
+        finally:
+            for waiter in waiting:
+                waiter.cancel()
+
+    def _connections(self) -> set[WebSocket]:
+        """Everyone that is connected, now."""
+        return self._all | self._turned_away
+
+    def _other_tasks(self) -> set[asyncio.Task[None]]:
+        """The running handlers, but for one that closes the server itself."""
+        return {task for task in self._tasks if task is not asyncio.current_task()}
 
     async def listen(self, start: Callable[..., Awaitable[asyncio.Server]], *where: Any, **options: Any) -> None:
         """Start to listen, with the event loop's ``start`` function."""
@@ -139,12 +146,12 @@ class Server:
 
     def _admit(self, ws: WebSocket) -> None:
         """Count the connection before its handshake begins, so that no burst can overshoot the maximum."""
-        if self._max_connections is not None and len(self._all) >= self._max_connections:
-            self._turned_away.add(ws)
-            if len(self._turned_away) > _MAX_TURNED_AWAY:
-                ws.abort()
-        else:
+        if self._max_connections is None or len(self._all) < self._max_connections:
             self._all.add(ws)
+        else:
+            self._turned_away.add(ws)
+        if self._is_closing or (ws in self._turned_away and len(self._turned_away) > _MAX_TURNED_AWAY):
+            ws.abort()
 
     def _forget(self, ws: WebSocket) -> None:
         self._all.discard(ws)
@@ -158,39 +165,51 @@ class Server:
                 was_open = ws in self._open
                 self._open.discard(ws)
                 told = was_open and (report.violation is not None or report.timer is not None)
-                logger.log(logging.INFO if told else logging.DEBUG, "%r %s", ws, report)
+                _logger.log(logging.INFO if told else logging.DEBUG, "%r %s", ws, report)
             case _:
                 pass
 
     def _decide(self, ws: WebSocket, request: Request) -> None:
         """Find the answer to a request: at once where that is possible."""
         if self._is_closing or ws in self._turned_away:
-            self._answer(ws, Response(status=503, headers=Headers({"Retry-After": "5"})))
+            self._answer(ws, Response(503, {"Retry-After": "5"}))
         elif self._process_request is None:
             self._answer(ws, None)
         else:
-            try:
-                answer = self._process_request(ws, request)
-            except Exception:
-                self._request_failed(ws)
-                return
-            if inspect.isawaitable(answer):
-                self._spawn(self._answer_later(ws, answer))
-            else:
-                self._answer(ws, answer)
+            self._ask(self._process_request, ws, request)
 
-    async def _answer_later(self, ws: WebSocket, answer: Awaitable[Response | None]) -> None:
+    def _ask(self, process_request: ProcessRequest, ws: WebSocket, request: Request) -> None:
         try:
-            self._answer(ws, await answer)
-        except Exception:
-            self._request_failed(ws)
+            answer = process_request(ws, request)
+        except Exception as error:
+            self._request_failed(ws, error)
+            return
+        if inspect.isawaitable(answer):
+            self._spawn(self._answer_later(ws, answer))
+        else:
+            self._answer(ws, answer)
 
-    def _request_failed(self, ws: WebSocket) -> None:
-        logger.exception("%r: process_request raised", ws)
-        self._answer(ws, Response(status=500))
+    async def _answer_later(self, ws: WebSocket, pending: Awaitable[Response | None]) -> None:
+        try:
+            answer = await pending
+        except Exception as error:
+            self._request_failed(ws, error)
+        else:
+            self._answer(ws, answer)
 
     def _answer(self, ws: WebSocket, answer: Response | None) -> None:
-        """Answer the request: ``None`` accepts it, as far as the engine agrees."""
+        """Answer the request, with 500 if the application's answer or choice of subprotocol is none."""
+        try:
+            self._respond(ws, answer)
+        except Exception as error:
+            self._request_failed(ws, error)
+
+    def _request_failed(self, ws: WebSocket, error: Exception) -> None:
+        _logger.error("%r: the request could not be answered", ws, exc_info=error)
+        self._respond(ws, Response(500))
+
+    def _respond(self, ws: WebSocket, answer: Response | None) -> None:
+        """Hand the answer to the engine: ``None`` accepts the request, as far as the engine agrees."""
         engine = ws.link.engine
         assert isinstance(engine, ServerConnection), "a server's connections are made by its own factory"
         if engine.state is not State.CONNECTING:
@@ -200,7 +219,7 @@ class Server:
         else:
             engine.accept()
         ws.link.flush_soon()
-        if ws.state is State.OPEN:
+        if engine.response is not None and engine.response.status == 101:  # its end may have come in the same read
             self._open.add(ws)
             ws.opened()
             if not isinstance(self._handler, type):
@@ -210,11 +229,8 @@ class Server:
         """The life of a connection's handler. What it leaves open is closed behind it."""
         try:
             await handler(ws)
-        except ConnectionClosed as closed:
-            if closed.report is not ws.close_report:
-                ws.fail("the handler raised")  # it was another connection that had ended
-        except Exception:
-            ws.fail("the handler raised")
+        except Exception as error:
+            ws.fail(error, "the handler raised")
         else:
             ws.close_nowait()
 
@@ -242,6 +258,7 @@ class serve:  # noqa: N801  (it is used like a function, and is awaitable and a 
     Raises :exc:`ValueError` or :exc:`TypeError`, naming the option, and :exc:`OSError` where it cannot listen.
     """
 
+    # budget: one parameter a line, and one check for each that cannot work
     def __init__(
         self,
         handler: Handler,
@@ -266,10 +283,14 @@ class serve:  # noqa: N801  (it is used like a function, and is awaitable and a 
     ) -> None:
         if isinstance(handler, type) and not issubclass(handler, Listener):
             raise TypeError(f"handler must be a coroutine function or a Listener class, not {handler!r}")
+        if not callable(handler):
+            raise TypeError(f"handler must be a coroutine function or a Listener class, not {handler!r}")
         if max_connections is not None and max_connections < 1:
             raise ValueError(f"max_connections must be positive or None, not {max_connections!r}")
         if sum((port is not None, sock is not None, unix_path is not None)) != 1:
             raise ValueError("give one of port, sock and unix_path")
+        if reuse_port and port is None:
+            raise ValueError("reuse_port needs port")
         self._handler = handler
         self._max_connections = max_connections
         self._process_request = process_request
@@ -286,6 +307,8 @@ class serve:  # noqa: N801  (it is used like a function, and is awaitable and a 
         self._make_engine()  # so that an option that cannot work is told now, and not by every connection
         self._host, self._port, self._sock, self._unix_path = host, port, sock, unix_path
         self._options: dict[str, Any] = {"ssl": ssl, "backlog": backlog}
+        if ssl is not None and timeouts.opening_timeout is not None:
+            self._options["ssl_handshake_timeout"] = timeouts.opening_timeout
         if ssl is not None:
             self._options["ssl_handshake_timeout"] = timeouts.opening_timeout
         if reuse_port:

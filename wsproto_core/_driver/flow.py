@@ -1,7 +1,7 @@
 """What waits to be sent, and how fast control frames may come.
 
-The :class:`Outbox` gives out bytes in batches. Control frames overtake whatever has not left. Messages become frames only as
-far as one batch reaches, and large ones leave as fragments, so that nothing urgent waits long.
+The :class:`Outbox` gives out bytes in batches. Control frames overtake whatever has not left. Messages become frames
+only as far as one batch reaches, and large ones leave as fragments, so that nothing urgent waits long.
 """
 
 from __future__ import annotations
@@ -132,8 +132,8 @@ class Outbox:
 
     @property
     def _takes_frames(self) -> bool:
-        """Whether a message may become a frame at once. What is a frame cannot be overtaken by another message: its place
-        in the compressor's history is fixed.
+        """Whether a message may become a frame at once. No other message can overtake a frame, because its place in the
+        compressor's history is fixed.
         """
         return not self._waiting and self._ready_size < _BATCH_SIZE
 

@@ -206,7 +206,7 @@ _LAST_BLOCK: Final = b"\x01\x00\x00\xff\xff"
 #: and as the steps are counted from the start of the message, a verdict does not depend on how the bytes arrived.
 _STEP: Final = 4096
 #: The ratio is not judged for less: small messages of one repeated byte are innocent.
-_RATIO_FREE: Final = 1024 * 1024
+_RATIO_FREE: Final = 16 * 1024 * 1024
 #: More than a step can inflate to (1032 bytes for each), and still what zlib takes as a length.
 _MOST: Final = 2**31 - 1
 

@@ -397,11 +397,11 @@ def certain_inflating(compressed: bytes, ceiling: int) -> int:
 
 
 def inflating() -> Iterator[Offence]:
-    bomb = deflated(bytes(2 * MIB))
+    bomb = deflated(bytes(17 * MIB))
     for violation, ceiling, limits in (
         (Violation.INFLATED_TOO_BIG, 5000, Limits(message_size=5000)),
         (Violation.INFLATED_TOO_BIG, 5000, Limits(message_size=5000, inflate_ratio=None)),
-        (Violation.INFLATE_RATIO, MIB, Limits(message_size=None, inflate_ratio=10)),
+        (Violation.INFLATE_RATIO, 16 * MIB, Limits(message_size=None, inflate_ratio=10)),
     ):
         yield Offence(
             id=f"RFC 7692 §8 {violation.name} {limits.inflate_ratio}",
