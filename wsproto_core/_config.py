@@ -23,8 +23,8 @@ class Limits:
     ``None``.
     """
 
-    #: Bytes of a message, after inflation. 1 MiB: enough for almost any JSON, and what a hostile peer can make this side
-    #: hold for one message. Larger messages need no more than a word: ``Limits(message_size=10_000_000)``.
+    #: Bytes of a message, after inflation. 1 MiB: enough for almost any JSON, and what a hostile peer can make this
+    #: side hold for one message. Larger messages need no more than a word: ``Limits(message_size=10_000_000)``.
     message_size: int | None = _MIB
     #: Bytes of a frame's payload on the wire. What it adds to a message is bounded by ``message_size`` in any case.
     frame_size: int | None = None

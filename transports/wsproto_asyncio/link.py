@@ -77,13 +77,19 @@ class Link(asyncio.Protocol):
         self._backlog = self._written_but_unsent()
 
     def resume_writing(self) -> None:
-        sent = (self._backlog or 0) - self._written_but_unsent()
+        self._report_progress()
         self._backlog = None
-        self.engine.transmitted(sent, self._loop.time())
         self._after_input([])
+
+    def _report_progress(self) -> None:
+        """Tell the engine how much of the backlog has left: a peer that reads slowly is alive."""
+        if self._backlog is not None:
+            before, self._backlog = self._backlog, self._written_but_unsent()
+            self.engine.transmitted(before - self._backlog, self._loop.time())
 
     def _timeout(self) -> None:
         self._timer = None
+        self._report_progress()
         self._after_input(self.engine.handle_timeout(self._loop.time()))
 
     def _after_input(self, events: Sequence[Event]) -> None:

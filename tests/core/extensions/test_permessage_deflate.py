@@ -595,7 +595,7 @@ def test_the_ratio_is_not_judged_up_to_16_mebibytes(size: int | None) -> None:
 
 @pytest.mark.parametrize("size", [None, 1, 4096])
 def test_the_ratio_is_judged_to_the_byte_at_the_end(size: int | None) -> None:
-    large = 17 * MIB  # passes RATIO_FREE in the last step, within which only the end of the message shows the true ratio
+    large = 17 * MIB  # passes RATIO_FREE in the last step, where only the end of the message shows the true ratio
     wire = deflate(bytes(large))[:-4]
     exact = large / len(wire)
     assert decode(receiver(Limits(message_size=None, inflate_ratio=int(exact) + 1)), wire, size) == bytes(large)
