@@ -23,6 +23,7 @@ from ._codes import CloseCode, is_wire_code
 from ._config import Limits, Timeouts
 from ._driver.client import ClientConnection
 from ._driver.connection import Connection
+from ._driver.dialing import OpenTcp, OpenUnix, Read, StartTls, Step, Write, dial
 from ._driver.peer import PeerBase
 from ._driver.reconnect import Backoff, is_retryable
 from ._driver.server import ServerConnection
@@ -38,6 +39,8 @@ from ._errors import (
     HandshakeRejected,
     LocalProtocolError,
     OutboxFull,
+    ProxyFailed,
+    RedirectFailed,
     RemoteProtocolError,
     WebSocketError,
 )
@@ -58,6 +61,7 @@ from ._events import (
 from ._extensions.base import Extension, MessageTransform, Parameters
 from ._handshake.outcome import Response
 from ._handshake.policy import SAME_ORIGIN, OriginRule
+from ._handshake.proxy import Proxy, parse_proxy, proxy_from_environment
 from ._handshake.uri import Uri, parse_uri
 from ._headers import Headers, HeadersLike
 from ._protocol.sending import PreparedMessage
@@ -99,6 +103,8 @@ __all__ = [
     "Message",
     "MessageTransform",
     "Opcode",
+    "OpenTcp",
+    "OpenUnix",
     "OriginRule",
     "OutboxFull",
     "Parameters",
@@ -107,7 +113,11 @@ __all__ = [
     "Ping",
     "Pong",
     "PreparedMessage",
+    "Proxy",
+    "ProxyFailed",
+    "Read",
     "Receive",
+    "RedirectFailed",
     "Redirected",
     "Rejected",
     "RemoteProtocolError",
@@ -115,16 +125,22 @@ __all__ = [
     "Response",
     "Role",
     "ServerConnection",
+    "StartTls",
     "State",
     "Statistics",
+    "Step",
     "Timeouts",
     "Timer",
     "Uri",
     "Violation",
     "WebSocketError",
+    "Write",
+    "dial",
     "is_retryable",
     "is_wire_code",
+    "parse_proxy",
     "parse_uri",
+    "proxy_from_environment",
 ]
 
 

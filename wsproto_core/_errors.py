@@ -16,7 +16,11 @@
 
     * :exc:`ConnectionRefused`: nobody listens there.
     * :exc:`ConnectionTimeout`: it took longer than ``Timeouts.opening_timeout``.
+    * :exc:`ProxyFailed`: the proxy on the way could not be reached, refused, or broke its rules.
     * :exc:`HandshakeRejected`: the server answered with another status than 101.
+
+      * :exc:`RedirectFailed`: it was a redirect that must not be followed.
+
     * :exc:`HandshakeFailed`: the server's answer broke a rule; ``.violation`` says which.
 
 Each class has a ``code``: a negative number that stays the same for ever, for programs that log or compare numbers.
@@ -30,6 +34,7 @@ from ._violations import Violation
 
 if TYPE_CHECKING:
     from ._events import CloseReport, Redirected, Rejected
+    from ._headers import Headers
 
 __all__ = [
     "ConnectionClosed",
@@ -42,6 +47,8 @@ __all__ = [
     "HandshakeRejected",
     "LocalProtocolError",
     "OutboxFull",
+    "ProxyFailed",
+    "RedirectFailed",
     "RemoteProtocolError",
     "WebSocketError",
 ]
@@ -115,15 +122,35 @@ class ConnectionTimeout(ConnectionFailed):
     code = -602
 
 
+class ProxyFailed(ConnectionFailed):
+    """The proxy on the way could not be reached, refused, or broke its rules. ``status`` is its HTTP status, if it gave
+    one.
+    """
+
+    def __init__(self, words: str, status: int | None = None) -> None:
+        super().__init__(words)
+        self.status = status
+
+
 class HandshakeRejected(ConnectionFailed):
     """The server answered the handshake with ``status`` instead of 101; ``headers`` and ``body`` are its own."""
 
-    def __init__(self, event: Rejected | Redirected) -> None:
-        super().__init__(f"the server answered the opening handshake with HTTP status {event.status}")
-        self.event = event
-        self.status = event.status
-        self.headers = event.headers
-        self.body = event.body
+    def __init__(self, event: Rejected | Redirected, words: str = "") -> None:
+        super().__init__(words or f"the server answered the opening handshake with HTTP status {event.status}")
+        self.event: Rejected | Redirected = event
+        self.status: int = event.status
+        self.headers: Headers = event.headers
+        self.body: bytes = event.body
+
+
+class RedirectFailed(HandshakeRejected):
+    """The server pointed to where this client must not go, for the reason in the text. The text never shows where: that
+    is in ``headers["location"]``, and may hold a secret.
+    """
+
+    def __init__(self, event: Redirected, reason: str) -> None:
+        super().__init__(event, f"the redirect is not followed: {reason} (HTTP status {event.status})")
+        self.reason: str = reason
 
 
 class HandshakeFailed(ConnectionFailed):

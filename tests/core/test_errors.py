@@ -16,6 +16,8 @@ from wsproto_core._errors import (
     HandshakeRejected,
     LocalProtocolError,
     OutboxFull,
+    ProxyFailed,
+    RedirectFailed,
     RemoteProtocolError,
     WebSocketError,
 )
@@ -36,6 +38,8 @@ TREE: list[tuple[type[WebSocketError], type[Exception], int]] = [
     (ConnectionRefused, ConnectionFailed, -601),
     (ConnectionTimeout, ConnectionFailed, -602),
     (HandshakeRejected, ConnectionFailed, -600),
+    (RedirectFailed, HandshakeRejected, -600),
+    (ProxyFailed, ConnectionFailed, -600),
     (HandshakeFailed, ConnectionFailed, -600),
 ]
 

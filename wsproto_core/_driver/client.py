@@ -57,7 +57,7 @@ class ClientConnection(Connection):
         now: float | None = None,
     ) -> None:
         #: Where to connect to, in parts.
-        self.uri = parse_uri(uri) if isinstance(uri, str) else uri
+        self.uri: Uri = parse_uri(uri) if isinstance(uri, str) else uri
         self._offer = ClientOffer(
             uri=self.uri,
             key=make_key(entropy),

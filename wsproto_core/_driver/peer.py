@@ -33,7 +33,7 @@ class PeerBase:
 
     def __init__(self, engine: ServerConnection | ClientConnection) -> None:
         #: The engine below, for adapters. Applications have no need of it.
-        self.engine = engine
+        self.engine: ServerConnection | ClientConnection = engine
         #: Yours to use: whatever belongs to this connection.
         self.data: dict[str, Any] = {}
         self._was_open = False

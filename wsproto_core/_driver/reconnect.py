@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .._codes import CloseCode
-from .._errors import ConnectionClosed, ConnectionFailed, HandshakeFailed, HandshakeRejected
+from .._errors import (
+    ConnectionClosed,
+    ConnectionFailed,
+    HandshakeFailed,
+    HandshakeRejected,
+    ProxyFailed,
+    RedirectFailed,
+)
 
 __all__ = ["Backoff", "is_retryable"]
 
@@ -64,7 +71,9 @@ _FINAL_CODES = frozenset(
 
 def is_retryable(error: BaseException) -> bool:
     """Whether trying again may help: yes for networks and passing refusals, no for rules that would be broken again."""
-    if isinstance(error, HandshakeRejected):
+    if isinstance(error, RedirectFailed):
+        return False
+    if isinstance(error, HandshakeRejected | ProxyFailed) and error.status is not None:
         return error.status in _PASSING_STATUS
     if isinstance(error, HandshakeFailed):
         return False

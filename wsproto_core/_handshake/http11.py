@@ -4,6 +4,8 @@ The only file that knows h11. What lives here moves between bytes and the classe
 it decides nothing about WebSocket. A reader holds at most ``Limits.header_size`` bytes of head, and 64 KiB of body,
 besides what follows a complete head in the same read.
 
+A tunnel through a proxy is opened here too, since what it takes is an HTTP request and the head of its response.
+
 A connection carries one request and one response. A refusal therefore says ``Connection: close``, and the end of the
 connection delimits a body that is streamed: no chunks, and HTTP/1.0 understands it too.
 """
@@ -11,21 +13,33 @@ connection delimits a body that is streamed: no chunks, and HTTP/1.0 understands
 from __future__ import annotations
 
 import re
+from collections.abc import Generator
 from http import HTTPStatus
 from typing import Final
 
 import h11
 
 from .._config import Limits
-from .._errors import RemoteProtocolError
+from .._errors import ProxyFailed, RemoteProtocolError
 from .._events import Request
 from .._headers import Headers
 from .._violations import Violation
 from .head import HeadOffences, HeadReader
+from .headers import authorization
 from .outcome import Response
+from .proxy import Proxy, authority
 from .server import MAX_TARGET_SIZE
+from .uri import parse_authority
 
-__all__ = ["MAX_BODY_SIZE", "RequestReader", "ResponseReader", "serialize_request", "serialize_response"]
+__all__ = [
+    "MAX_BODY_SIZE",
+    "RequestReader",
+    "ResponseReader",
+    "TunnelReader",
+    "open_tunnel",
+    "serialize_request",
+    "serialize_response",
+]
 
 #: Bytes of a refusal's body that a client keeps.
 MAX_BODY_SIZE: Final = 64 * 1024
@@ -35,6 +49,9 @@ _BODY_PIECE: Final = 1024
 #: Method, blanks and version of a request line, generously.
 _REQUEST_LINE_MARGIN: Final = 64
 _HTTP_VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")
+#: Whether a line of challenges names the scheme (RFC 9110 §11.6.1).
+_OFFERS_BASIC: Final = re.compile(r"(?:^|,)[ \t]*basic(?![^ \t,])", re.IGNORECASE)
+_DEFAULT_LIMITS: Final = Limits()
 _BODILESS: Final = frozenset({204, 304})  # RFC 9110 §6.4.1
 
 _REQUEST_OFFENCES: Final = HeadOffences(
@@ -182,6 +199,49 @@ class ResponseReader:
         return Response(status=head.status_code, headers=_decoded(head), body=body)
 
 
+class TunnelReader(ResponseReader):
+    """Reads the answer to a CONNECT: no body, because behind a 2xx the tunnel begins (RFC 9110 §9.3.6), and nobody
+    wants the others'.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        super().__init__(limits)
+        self._http = _expectant_client("CONNECT")
+
+    def feed(self, data: bytes) -> Response | None:
+        """The response once its head is complete; raises as :meth:`ResponseReader.feed` does."""
+        rest = self._read_heads(data)
+        if rest is None or self._final is None:
+            return None
+        self._trailing = rest
+        return self._response(self._final)
+
+
+def open_tunnel(
+    proxy: Proxy, host: str, port: int, *, limits: Limits = _DEFAULT_LIMITS
+) -> Generator[bytes | None, bytes, bytes]:
+    """Ask the HTTP ``proxy`` for a tunnel to ``host`` and ``port`` (RFC 9110 §9.3.6).
+
+    Yields bytes to send, or ``None`` to be sent what was received (``b""`` at the end); returns what came out of the
+    tunnel already. Raises :exc:`ProxyFailed`, and :exc:`ValueError` for a host that no request can name.
+    """
+    target = authority(host, port)
+    yield serialize_request(_connect_request(proxy, target))
+    reader = TunnelReader(limits)
+    response: Response | None = None
+    while response is None:
+        received = yield None
+        if not received:
+            raise ProxyFailed(f"the proxy {proxy.address} ended the conversation")
+        try:
+            response = reader.feed(received)
+        except RemoteProtocolError as offence:
+            raise ProxyFailed(f"the proxy {proxy.address} broke a rule: {offence}") from None
+    if not 200 <= response.status <= 299:
+        raise ProxyFailed(f"the proxy {proxy.address} {_refusal(proxy, target, response)}", response.status)
+    return reader.trailing()
+
+
 def serialize_request(request: Request) -> bytes:
     """The bytes of a request without a body."""
     return _message(f"{request.method} {request.target} HTTP/1.1", request.headers)
@@ -196,6 +256,23 @@ def serialize_response(response: Response, *, method: str = "GET") -> bytes:
     added = [] if response.status == 101 else _framing(response)
     head = _message(f"HTTP/1.1 {response.status} {_phrase(response.status)}", response.headers, added)
     return head if method == "HEAD" or response.status in _BODILESS else head + response.body
+
+
+def _connect_request(proxy: Proxy, target: str) -> Request:
+    headers = [("Host", target)]
+    if proxy.credentials is not None:
+        headers.append(("Proxy-Authorization", authorization(proxy.credentials)))
+    parse_authority(target)  # what a forged Uri holds must not become a line of its own
+    return Request(method="CONNECT", target=target, headers=Headers(headers))
+
+
+def _refusal(proxy: Proxy, target: str, response: Response) -> str:
+    if response.status != 407:
+        return f"refused a tunnel to {target} with HTTP status {response.status} ({_phrase(response.status)})"
+    challenges = response.headers.all("proxy-authenticate")
+    if challenges and not any(map(_OFFERS_BASIC.search, challenges)):
+        return "wants an authentication other than Basic, which is the only one known here (HTTP status 407)"
+    return f"{'wants' if proxy.credentials is None else 'refused the'} credentials (HTTP status 407)"
 
 
 def _check_status_line(line: bytes) -> None:
@@ -223,11 +300,13 @@ def _check_host_count(head: bytes) -> None:
         raise RemoteProtocolError(Violation.BAD_HOST, f"there are {hosts}")
 
 
-def _expectant_client() -> h11.Connection:
-    """A connection that has sent an opening handshake, so that h11 knows what a response to it may be."""
+def _expectant_client(method: str = "GET") -> h11.Connection:
+    """A connection that has sent an opening handshake or a CONNECT, so that h11 knows what a response to it may be."""
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_BODY_PIECE)
-    headers = [("Host", "localhost"), ("Connection", "Upgrade"), ("Upgrade", "websocket")]
-    connection.send(h11.Request(method="GET", target="/", headers=headers))
+    headers = [("Host", "localhost")]
+    if method == "GET":
+        headers += [("Connection", "Upgrade"), ("Upgrade", "websocket")]
+    connection.send(h11.Request(method=method, target="/", headers=headers))
     connection.send(h11.EndOfMessage())
     return connection
 

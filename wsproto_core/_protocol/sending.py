@@ -63,9 +63,11 @@ class PreparedMessage:
     __slots__ = ("frame", "opcode", "payload")
 
     def __init__(self, message: Message | Buffer) -> None:
-        self.opcode, self.payload = encode_message(message)
+        opcode, payload = encode_message(message)
+        self.opcode: Opcode = opcode
+        self.payload: bytes = payload
         #: The frame that every server connection without extensions sends for it.
-        self.frame = encode_frame(_FIN | self.opcode, self.payload, None)
+        self.frame: bytes = encode_frame(_FIN | self.opcode, self.payload, None)
 
 
 class Outgoing:

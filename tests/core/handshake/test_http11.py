@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import base64
+from collections.abc import Callable, Iterable
+from itertools import cycle, islice
 
 import pytest
 from hypothesis import example, given
@@ -10,17 +12,20 @@ from hypothesis import strategies as st
 
 from tests.core.handshake.fakes import KEY, TOKEN, http1, request_fields, response_fields
 from wsproto_core._config import Limits
-from wsproto_core._errors import RemoteProtocolError
-from wsproto_core._events import Request
+from wsproto_core._errors import ProxyFailed, RemoteProtocolError
+from wsproto_core._events import BasicCredentials, Request
 from wsproto_core._handshake import client, server
 from wsproto_core._handshake.http11 import (
     RequestReader,
     ResponseReader,
+    TunnelReader,
+    open_tunnel,
     serialize_request,
     serialize_response,
 )
 from wsproto_core._handshake.outcome import Agreement, Response
 from wsproto_core._handshake.policy import ServerPolicy
+from wsproto_core._handshake.proxy import Proxy
 from wsproto_core._handshake.uri import parse_uri
 from wsproto_core._headers import Headers
 from wsproto_core._violations import Violation
@@ -314,6 +319,100 @@ def test_the_end_within_a_response(data: bytes) -> None:
     assert caught.value.violation is Violation.BAD_RESPONSE
 
 
+# --- tunnels through a proxy ------------------------------------------------------------------------------------------
+
+PROXY = Proxy("http", "proxy", 3128)
+GUARDED = Proxy("http", "::1", 3128, BasicCredentials("user", "secret"))
+TUNNEL = b"HTTP/1.1 200 Connection established\r\n\r\n"
+CHALLENGE = b"HTTP/1.1 407 x\r\nProxy-Authenticate: "
+
+
+def tunnel(
+    pieces: Iterable[bytes], proxy: Proxy = PROXY, host: str = "example.com", limits: Limits = LIMITS
+) -> tuple[bytes, bytes]:
+    """What was sent, and what came out of the tunnel; the end of ``pieces`` is the end of the connection."""
+    conversation = open_tunnel(proxy, host, 443, limits=limits)
+    incoming = iter(pieces)
+    sent = next(conversation)
+    assert sent is not None
+    try:
+        assert conversation.send(b"") is None
+        while True:
+            assert conversation.send(next(incoming, b"")) is None
+    except StopIteration as done:
+        rest: bytes = done.value
+        return sent, rest + b"".join(incoming)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        TUNNEL,
+        b"HTTP/1.0 200 Connection established\r\nProxy-agent: tinyproxy/1.11\r\n\r\n",
+        b"HTTP/1.1 204\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" + TUNNEL,
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n",  # RFC 9110 §9.3.6: to be ignored
+        b"HTTP/1.1 299 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ],
+)
+def test_a_tunnel_is_open(answer: bytes, cut: Cut) -> None:
+    sent, rest = tunnel(cut(answer + b"\x16rest"))
+    assert sent == b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n"
+    assert rest == b"\x16rest"
+
+
+def test_a_tunnel_with_credentials_to_an_address() -> None:
+    sent, _ = tunnel([TUNNEL], GUARDED, "2001:db8::1")
+    authorization = base64.b64encode(b"user:secret").decode()
+    assert sent.decode().split("\r\n") == [
+        "CONNECT [2001:db8::1]:443 HTTP/1.1",
+        "Host: [2001:db8::1]:443",
+        f"Proxy-Authorization: Basic {authorization}",
+        "",
+        "",
+    ]
+
+
+@pytest.mark.parametrize("host", ["a\r\nX: y", "a b", "", "\u20ac"])
+def test_a_host_cannot_become_a_header(host: str) -> None:
+    with pytest.raises(ValueError, match=r"host|header|IPv6"):
+        next(open_tunnel(PROXY, host, 443))
+
+
+@pytest.mark.parametrize(
+    ("proxy", "answer", "status", "words"),
+    [
+        (PROXY, b"HTTP/1.1 403 secret\r\n\r\nsecret", 403, r"refused a tunnel to example.com:443 .* 403 \(Forbidden"),
+        (PROXY, b"HTTP/1.1 302 Found\r\nLocation: http://secret\r\n\r\n", 302, "302"),
+        (PROXY, b"HTTP/1.1 599 \r\n\r\n", 599, "Unknown"),
+        (PROXY, CHALLENGE + b'Basic realm="secret"\r\n\r\n', 407, "the proxy proxy:3128 wants credentials"),
+        (PROXY, b"HTTP/1.1 407 x\r\n\r\n", 407, "wants credentials"),
+        (GUARDED, CHALLENGE + b"Digest a=b, bAsIc\r\n\r\n", 407, r"the proxy \[::1\]:3128 refused the credentials"),
+        (GUARDED, CHALLENGE + b"NTLM\r\nProxy-Authenticate: Basic-like\r\n\r\n", 407, "other than Basic"),
+        (PROXY, b"", None, "ended the conversation"),
+        (PROXY, TUNNEL[:-1], None, "ended the conversation"),
+        (PROXY, b"\x05\x00 secret", None, "broke a rule: the response is not well-formed"),
+        (PROXY, b"SSH-2.0-secret\r\n", None, "not a status line"),
+        (PROXY, b"HTTP/1.1 200 OK\r\nsecret\r\n\r\n", None, "broke a rule"),
+        (PROXY, b"HTTP/1.1 101 x\r\nUpgrade: secret\r\n\r\n", None, "broke a rule"),
+        (PROXY, b"HTTP/1.1 200 OK\r\nX: " + b"a" * 16384, None, "larger than the limits allow"),
+        (PROXY, b"HTTP/1.1 100 x\r\n\r\n" * 1000, None, "larger than the limits allow"),
+    ],
+)
+def test_every_way_to_fail(proxy: Proxy, answer: bytes, status: int | None, words: str, cut: Cut) -> None:
+    with pytest.raises(ProxyFailed, match=words) as caught:
+        tunnel(cut(answer), proxy)
+    assert caught.value.status == status
+    assert "secret" not in str(caught.value)
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_an_endless_proxy_is_soon_done_with() -> None:
+    stream = (bytes([byte]) for byte in cycle(b"HTTP/1.1 100 x\r\n\r\n"))
+    with pytest.raises(ProxyFailed, match="larger than the limits allow"):
+        tunnel(islice(stream, 500), limits=Limits(header_size=500))
+
+
 # --- any bytes --------------------------------------------------------------------------------------------------------
 
 SCRAPS = [
@@ -333,7 +432,7 @@ def outcome(reader: Reader, pieces: list[bytes]) -> object:
         except RemoteProtocolError as error:
             return error.violation
         if found is not None:
-            whole_answer = isinstance(found, Request) or found.status == 101
+            whole_answer = isinstance(found, Request) or found.status == 101 or isinstance(reader, TunnelReader)
             return found, reader.trailing() + b"".join(pieces[at + 1 :]) if whole_answer else b""
     try:
         return reader.feed_eof()
@@ -341,7 +440,7 @@ def outcome(reader: Reader, pieces: list[bytes]) -> object:
         return error.violation
 
 
-@pytest.mark.parametrize("make", [RequestReader, ResponseReader])
+@pytest.mark.parametrize("make", [RequestReader, ResponseReader, TunnelReader])
 @given(data=messages, bounds=limits, choice=st.data())
 @example(data=b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", bounds=Limits(header_size=27), choice=None)
 def test_any_bytes_in_any_pieces(
@@ -352,6 +451,18 @@ def test_any_bytes_in_any_pieces(
     expected = outcome(make(bounds), [data])
     assert outcome(make(bounds), pieces) == expected
     assert outcome(make(bounds), bytewise(data)) == expected
+
+
+@given(data=messages, bounds=limits)
+def test_any_answer_of_a_proxy_is_a_tunnel_or_proxy_failed(data: bytes, bounds: Limits) -> None:
+    outcomes: list[object] = []
+    for pieces in ([data], bytewise(data)):
+        try:
+            outcomes.append(tunnel(pieces, GUARDED, limits=bounds))
+        except ProxyFailed as error:
+            outcomes.append((str(error), error.status))
+    assert outcomes[0] == outcomes[1]
+    assert "secret" not in str(outcomes)
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
