@@ -21,11 +21,15 @@ from typing import TYPE_CHECKING
 
 from ._codes import CloseCode, is_wire_code
 from ._config import Limits, Timeouts
+from ._driver.async_peer import AsyncLink, AsyncPeer
+from ._driver.broadcast import broadcast
 from ._driver.client import ClientConnection
+from ._driver.connecting import ConnectPlan, connection_failure
 from ._driver.connection import Connection
 from ._driver.dialing import OpenTcp, OpenUnix, Read, StartTls, Step, Write, dial
 from ._driver.peer import PeerBase
-from ._driver.reconnect import Backoff, is_retryable
+from ._driver.reception import Reception
+from ._driver.reconnect import Backoff, connections, is_retryable
 from ._driver.server import ServerConnection
 from ._driver.statistics import Latency, Statistics
 from ._errors import (
@@ -74,6 +78,8 @@ if TYPE_CHECKING:
 __all__ = [
     "SAME_ORIGIN",
     "Accepted",
+    "AsyncLink",
+    "AsyncPeer",
     "Backoff",
     "BasicCredentials",
     "BearerCredentials",
@@ -82,6 +88,7 @@ __all__ = [
     "CloseCode",
     "CloseReport",
     "Closed",
+    "ConnectPlan",
     "Connection",
     "ConnectionClosed",
     "ConnectionClosedError",
@@ -117,6 +124,7 @@ __all__ = [
     "ProxyFailed",
     "Read",
     "Receive",
+    "Reception",
     "RedirectFailed",
     "Redirected",
     "Rejected",
@@ -135,6 +143,9 @@ __all__ = [
     "Violation",
     "WebSocketError",
     "Write",
+    "broadcast",
+    "connection_failure",
+    "connections",
     "dial",
     "is_retryable",
     "is_wire_code",

@@ -242,7 +242,7 @@ async def test_a_client_that_never_ends_tcp_is_cut_off_by_the_server() -> None:
         raw.send(close_frame())
         assert await raw.frame() == Frame(CLOSE, b"\x03\xe8")
         assert await raw.reader.read() == b""  # the server ends its half at once (RFC 6455 §7.1.1)
-        await eventually(lambda: not server._all)
+        await eventually(lambda: not server._reception.everyone)
 
 
 async def test_a_peer_that_floods_after_its_close_frame_is_ignored() -> None:
@@ -257,7 +257,7 @@ async def test_a_peer_that_floods_after_its_close_frame_is_ignored() -> None:
         for _ in range(100):
             raw.send(frame(TEXT, bytes(100_000)))
         await raw.rest()
-        await eventually(lambda: not server._all)
+        await eventually(lambda: not server._reception.everyone)
     assert got == []
 
 

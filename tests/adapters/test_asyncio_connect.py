@@ -23,6 +23,7 @@ from wsproto_core import (
     Headers,
     PerMessageDeflate,
     Redirected,
+    RedirectFailed,
     Request,
     Response,
     Timeouts,
@@ -266,15 +267,26 @@ async def test_rejected_with_status_headers_and_body() -> None:
         assert caught.value.body.decode() == "schade ☹"
 
 
-async def test_a_redirect_is_told_not_followed() -> None:
-    def elsewhere(ws: WebSocket, request: Request) -> Response:
-        return Response(status=307, headers=Headers({"Location": "ws://other/"}))
+async def test_a_redirect_is_followed_or_told() -> None:
+    def elsewhere(ws: WebSocket, request: Request) -> Response | None:
+        return None if request.path == "/there" else Response(307, {"Location": "/there?x=1"})
 
     async with serve(echo, "127.0.0.1", 0, process_request=elsewhere) as server:
+        async with connect(url(server)) as ws:
+            await ws.send("here")
+            assert await ws.recv() == "here"
         with pytest.raises(HandshakeRejected) as caught:
-            await connect(url(server))
+            await connect(url(server), max_redirects=0)
         assert isinstance(caught.value.event, Redirected)
-        assert caught.value.event.location == "ws://other/"
+        assert caught.value.event.location == "/there?x=1"
+
+
+async def test_a_circle_of_redirects_ends() -> None:
+    async with serve(
+        echo, "127.0.0.1", 0, process_request=lambda ws, request: Response(302, {"Location": request.target})
+    ) as server:
+        with pytest.raises(RedirectFailed):
+            await connect(url(server))
 
 
 async def test_rejected_with_a_large_body_and_with_one_that_ends_with_the_connection() -> None:

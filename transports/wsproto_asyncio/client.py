@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import ipaddress
 import os
 import socket
 import ssl as tls
@@ -15,25 +13,24 @@ from typing import Any, Final
 from wsproto_core import (
     BasicCredentials,
     BearerCredentials,
-    ClientConnection,
-    ConnectionFailed,
-    ConnectionRefused,
-    ConnectionTimeout,
+    ConnectPlan,
     Extension,
+    HandshakeRejected,
     HeadersLike,
     Limits,
     PerMessageDeflate,
+    Proxy,
     Receive,
     Timeouts,
+    connection_failure,
 )
 
+from .dialing import walk
 from .listener import Listener
 from .peer import WebSocket
 
 __all__ = ["connect"]
 
-#: Seconds after which another address of the same host is tried as well (RFC 8305 §5).
-_HAPPY_EYEBALLS_DELAY: Final = 0.25
 _DEFAULT_LIMITS: Final = Limits()
 _DEFAULT_TIMEOUTS: Final = Timeouts()
 
@@ -48,6 +45,10 @@ class connect:  # noqa: N801  (it is used like a function, and is awaitable and 
     * ``receive``: whole messages, fragments or chunks.
     * ``ssl``: an ``SSLContext`` for ``wss://``; ``None`` verifies against the system's authorities.
       ``server_hostname``: the name to verify and to send as SNI, if not the URI's.
+    * ``proxy``: ``"http://user:password@host:port"``, ``https://`` or ``socks5://``; ``True`` looks for the
+      ``*_proxy`` and ``no_proxy`` variables of the environment; ``None``, the default, goes straight to the server.
+    * ``max_redirects``: how many to follow, never from ``wss`` to ``ws``, and without credentials to another origin; 0
+      raises the first one as :exc:`HandshakeRejected`.
     * ``sock``: a connected socket, or ``unix_path``: a Unix socket, to use instead of the URI's host and port.
     * ``listener``: a :class:`Listener` class to push messages to, instead of :meth:`WebSocket.recv`.
 
@@ -70,33 +71,35 @@ class connect:  # noqa: N801  (it is used like a function, and is awaitable and 
         limits: Limits = _DEFAULT_LIMITS,
         timeouts: Timeouts = _DEFAULT_TIMEOUTS,
         receive: Receive = Receive.MESSAGES,
+        proxy: Proxy | str | bool | None = None,
+        max_redirects: int = 10,
         ssl: tls.SSLContext | None = None,
         server_hostname: str | None = None,
         sock: socket.socket | None = None,
         unix_path: str | os.PathLike[str] | None = None,
         listener: type[Listener] | None = None,
     ) -> None:
-        if sock is not None and unix_path is not None:
-            raise ValueError("sock and unix_path exclude each other")
-        self._engine = ClientConnection(
+        self._plan = ConnectPlan(
             uri,
             entropy=os.urandom,
+            environment=os.environ,
             subprotocols=subprotocols,
-            extensions=[*extensions, *([compression] if compression else [])],
             headers=headers,
             origin=origin,
             credentials=credentials,
+            extensions=[*extensions, compression],
             limits=limits,
             timeouts=timeouts,
             receive=receive,
+            proxy=proxy,
+            max_redirects=max_redirects,
+            server_hostname=server_hostname,
+            unix_path=None if unix_path is None else os.fspath(unix_path),
+            is_open=sock is not None,
+            has_tls_options=ssl is not None or server_hostname is not None,
         )
-        if ssl is not None and not self._engine.uri.secure:
-            raise ValueError("ssl needs a wss:// URI")
-        self._timeout = timeouts.opening_timeout
         self._ssl = ssl
-        self._server_hostname = server_hostname
         self._sock = sock
-        self._unix_path = unix_path
         self._listener = listener
         self._ws: WebSocket | None = None
 
@@ -114,61 +117,24 @@ class connect:  # noqa: N801  (it is used like a function, and is awaitable and 
         await self._ws.close(1000 if kind is None else 1011)
 
     async def _connect(self) -> WebSocket:
-        ws = WebSocket(self._engine, listener=None if self._listener is None else self._listener())
         try:
-            async with asyncio.timeout(self._timeout):
-                await self._open_transport(ws)
-                self._engine.connect(now=ws.link.now())
-                ws.link.flush()
-                await ws.link.until(ws.opening_outcome)
-        except BaseException as error:
+            async with asyncio.timeout(self._plan.timeout):
+                while True:
+                    try:
+                        return await self._attempt()
+                    except HandshakeRejected as refusal:
+                        self._plan.redirect(refusal)
+        except OSError as error:
+            raise connection_failure(error, self._plan.timeout) from error
+
+    async def _attempt(self) -> WebSocket:
+        ws = WebSocket(self._plan.engine(), listener=None if self._listener is None else self._listener())
+        try:
+            transport, rest = await walk(self._plan.steps(), sock=self._sock, ssl=self._ssl)
+            ws.link.take_over(transport)
+            ws.start(rest)
+            await ws.link.until(ws.opening_outcome)
+        except BaseException:
             ws.abort()
-            if isinstance(error, OSError):
-                raise self._failure(error) from error
             raise
         return ws
-
-    def _failure(self, error: OSError) -> ConnectionFailed:
-        """What an error of the transport, or of the time it took, means."""
-        if isinstance(error, TimeoutError) and error.errno is None:
-            return ConnectionTimeout(f"not open within {self._timeout} seconds")
-        if isinstance(error, TimeoutError):
-            return ConnectionTimeout(str(error))
-        return (ConnectionRefused if _is_refusal(error) else ConnectionFailed)(str(error))
-
-    async def _open_transport(self, ws: WebSocket) -> None:
-        loop = asyncio.get_running_loop()
-        uri = self._engine.uri
-        options: dict[str, Any] = {}
-        if uri.secure:
-            options["ssl"] = self._ssl or tls.create_default_context()
-            options["server_hostname"] = self._server_hostname or uri.host
-        if self._unix_path is not None:
-            await loop.create_unix_connection(lambda: ws.link, os.fspath(self._unix_path), **options)
-        elif self._sock is not None:
-            await loop.create_connection(lambda: ws.link, sock=self._sock, **options)
-        else:
-            # Not on uvloop, which tries one address after the other, and not without need: asyncio loses the socket
-            # when it is cancelled between the end of the race and its own.
-            if isinstance(loop, asyncio.BaseEventLoop) and not _is_address(uri.host):
-                options["happy_eyeballs_delay"] = _HAPPY_EYEBALLS_DELAY
-            await loop.create_connection(lambda: ws.link, uri.host, uri.port, **options)
-
-
-def _is_address(host: str) -> bool:
-    """Whether ``host`` is an address already, so that there is only one to try."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_refusal(error: OSError) -> bool:
-    """Whether every address refused. For several addresses asyncio has only one exception, with their words in its
-    own.
-    """
-    tries = str(error).count("[Errno ")
-    return error.errno == errno.ECONNREFUSED or (
-        error.errno is None and 0 < tries == str(error).count(f"[Errno {errno.ECONNREFUSED}]")
-    )

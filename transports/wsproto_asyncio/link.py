@@ -55,6 +55,11 @@ class Link(asyncio.Protocol):
             self.on_made()
         self._after_input([])
 
+    def take_over(self, transport: asyncio.Transport) -> None:
+        """Carry on with a transport that another protocol has opened."""
+        transport.set_protocol(self)
+        self.connection_made(transport)
+
     def data_received(self, data: bytes) -> None:
         self._after_input(self.engine.receive_data(data, self._loop.time()))
 

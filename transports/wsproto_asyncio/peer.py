@@ -1,7 +1,7 @@
-"""The object that applications hold: one WebSocket connection, of either side.
+"""The object that applications hold: one WebSocket connection on asyncio.
 
-What lives here translates: coroutines to the engine's verbs, the engine's events to results and exceptions. It decides
-nothing that another adapter would have to decide as well.
+Its coroutines are the core's, the same for every runtime. What lives here is what only asyncio has: the transport,
+and the :class:`Listener`.
 """
 
 from __future__ import annotations
@@ -9,22 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, cast
+from typing import Any
 
 from wsproto_core import (
     Accepted,
-    Buffer,
+    AsyncPeer,
     ClientConnection,
     CloseCode,
     Closed,
-    CloseReport,
-    ConnectionClosedOK,
     Event,
     Fragment,
-    Message,
-    PeerBase,
-    PreparedMessage,
-    Receive,
     ServerConnection,
 )
 
@@ -36,12 +30,12 @@ __all__ = ["WebSocket"]
 _logger = logging.getLogger("wsproto_asyncio")
 
 
-class WebSocket(PeerBase):
+class WebSocket(AsyncPeer):
     """One WebSocket connection. Made by :func:`connect`, :func:`serve` and :func:`reconnect`.
 
     Any number of tasks may send, receive, ping and close at the same time. Cancelling any of these loses no message and
-    breaks nothing. Once the connection has ended they raise :exc:`ConnectionClosedOK` or
-    :exc:`ConnectionClosedError`, whose ``report`` explains the end.
+    breaks nothing. Once the connection has ended they raise :exc:`ConnectionClosedOK` or :exc:`ConnectionClosedError`,
+    whose ``report`` explains the end.
     """
 
     def __init__(
@@ -51,109 +45,11 @@ class WebSocket(PeerBase):
         listener: Listener | None = None,
         watch: Callable[[WebSocket, Event], None] | None = None,
     ) -> None:
-        super().__init__(engine)
-        self._listener = listener
-        self._watch = watch
         #: The binding to the transport.
         self.link: Link = Link(engine, self._deliver)
-
-    # --- sending ------------------------------------------------------------------------------------------------------
-
-    async def send(self, message: Message | Buffer, *, compress: bool | None = None, urgent: bool = False) -> None:
-        """Send a message: ``str`` as text, bytes-like as binary. Waits while ``Limits.outbox_size`` bytes are queued.
-
-        ``compress`` overrides the extension's choice for this message; an ``urgent`` one goes ahead of those that
-        have not begun to leave. Raises :exc:`LocalProtocolError` for text that is not valid Unicode, :exc:`TypeError`
-        for anything that is no message, and :exc:`ConnectionClosed`.
-        """
-        if not self.engine.can_send:
-            await self.link.until(self._room)
-        self.send_nowait(message, compress=compress, urgent=urgent)
-
-    def send_nowait(self, message: Message | Buffer, *, compress: bool | None = None, urgent: bool = False) -> None:
-        """Queue a message without waiting. Raises :exc:`OutboxFull` when ``can_send`` is false, else what
-        :meth:`send` raises.
-        """
-        self.engine.send(message, compress=compress, urgent=urgent)
-        self.link.flush_soon()
-
-    def send_prepared(self, message: PreparedMessage) -> None:
-        """Queue a message that was encoded once for many; see :func:`broadcast`. Raises what :meth:`send_nowait`
-        raises.
-        """
-        self.engine.send_prepared(message)
-        self.link.flush_soon()
-
-    async def send_fragment(self, data: Message | Buffer, *, final: bool, compress: bool | None = None) -> None:
-        """Send the next part of a message, all parts being ``str`` or all bytes-like. Waits, and raises, like
-        :meth:`send`.
-
-        Until the part with ``final=True`` no other message can be sent.
-        """
-        if not self.engine.can_send:
-            await self.link.until(self._room)
-        self.engine.send_fragment(data, final=final, compress=compress)
-        self.link.flush_soon()
-
-    # --- receiving ----------------------------------------------------------------------------------------------------
-
-    async def recv(self) -> Message:
-        """The next message: ``str`` is text, ``bytes`` is binary.
-
-        What arrived before the end is delivered first; then it raises :exc:`ConnectionClosed`.
-        """
-        return cast(Message, await self._next(Receive.MESSAGES))
-
-    async def recv_fragment(self) -> Fragment:
-        """The next part of a message, where ``receive`` asks for parts. Raises like :meth:`recv`."""
-        return cast(Fragment, await self._next(Receive.FRAGMENTS, Receive.CHUNKS))
-
-    def __aiter__(self) -> WebSocket:
-        """The messages, until an ordinary close ends the loop; any other end raises :exc:`ConnectionClosedError`."""
-        return self
-
-    async def __anext__(self) -> Message:
-        try:
-            return await self.recv()
-        except ConnectionClosedOK:
-            raise StopAsyncIteration from None
-
-    # --- liveness and the end -----------------------------------------------------------------------------------------
-
-    async def ping(self, payload: Buffer | None = None) -> float:
-        """Send a ping and wait for its pong; return the round trip in seconds. Raises :exc:`ConnectionClosed`."""
-        if not self.engine.can_send:
-            await self.link.until(self._room)
-        sent_at = self.link.now()
-        sent = self.engine.ping(payload, now=sent_at)
-        self.link.flush_soon()
-        await self.link.until(lambda: self.is_answered(sent))
-        return self.link.now() - sent_at
-
-    async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the connection and wait until it has ended, for ``Timeouts.closing_timeout`` at the most.
-
-        What was queued is sent first; messages that still come are kept for :meth:`recv`, as far as there is room.
-        Closing twice is harmless. Raises :exc:`LocalProtocolError` for a code or reason that cannot be sent.
-        """
-        self.close_nowait(code, reason)
-        await self.link.until_lost()
-
-    def close_nowait(self, code: int = 1000, reason: str = "") -> None:
-        """Begin to close, without waiting. Raises what :meth:`close` raises."""
-        self.engine.close(code, reason, now=self.link.now())
-        self.link.flush()
-
-    async def wait_closed(self) -> CloseReport:
-        """Wait until the connection has ended, by whomever; return the report."""
-        await self.link.until_lost()
-        assert self.engine.close_report is not None, "a lost transport settles the end"
-        return self.engine.close_report
-
-    def abort(self) -> None:
-        """Drop the connection at once, without a closing handshake."""
-        self.engine.abort(now=self.link.now())
-        self.link.abort()
+        super().__init__(engine, self.link)
+        self._listener = listener
+        self._watch = watch
 
     # --- facts --------------------------------------------------------------------------------------------------------
 
@@ -179,6 +75,14 @@ class WebSocket(PeerBase):
 
     def _extra(self, name: str) -> Any:
         return None if self.link.transport is None else self.link.transport.get_extra_info(name)
+
+    def start(self, rest: bytes) -> None:
+        """Client: begin the handshake over an open transport, behind which ``rest`` came already."""
+        assert isinstance(self.engine, ClientConnection), "a client starts it"
+        self.engine.connect(now=self.link.now())
+        self.link.flush()
+        if rest:
+            self.link.data_received(rest)
 
     def opened(self) -> None:
         """The handshake is accepted. Called by whoever accepts it."""
@@ -221,16 +125,3 @@ class WebSocket(PeerBase):
             return
         _logger.error("%r: %s", self, words, exc_info=error)
         self.close_nowait(CloseCode.INTERNAL_ERROR)
-
-    async def _next(self, *modes: Receive) -> Message | Fragment:
-        self.check_mode(*modes)
-        item = self._take()
-        return item if item is not None else await self.link.until(self._take)
-
-    def _room(self) -> Literal[True] | None:
-        self.link.flush()  # which makes room, or else the transport will tell when it takes more
-        return self.may_send()
-
-    def _take(self) -> Message | Fragment | None:
-        self.link.flush_soon()  # taking a message may let reading go on, or a close frame leave
-        return self.take_message()

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
-from wsproto_core import Backoff, ConnectionClosed, is_retryable
+from wsproto_core import Backoff, connections, is_retryable
 
 from .client import connect
 from .peer import WebSocket
 
 __all__ = ["reconnect"]
-
-_logger = logging.getLogger("wsproto_asyncio")
 
 _DEFAULT_BACKOFF: Final = Backoff()
 
@@ -36,29 +33,8 @@ def reconnect(
     :func:`connect`, which are checked at once.
     """
     connect(uri, **options)  # an option that cannot work is told now, and not in the background later
-    return _connections(lambda: connect(uri, **options), backoff, retry)
 
+    async def dial() -> WebSocket:
+        return await connect(uri, **options)
 
-async def _connections(
-    dial: Callable[[], connect], backoff: Backoff, retry: Callable[[BaseException], bool]
-) -> AsyncIterator[WebSocket]:
-    waits = failures = 0
-    while True:
-        try:
-            ws = await dial()
-        except Exception as error:
-            failures += 1
-            if not retry(error) or backoff.is_exhausted(failures):
-                raise
-            _logger.debug("attempt %d failed: %s", failures, error)
-        else:
-            waits = failures = 0
-            try:
-                yield ws
-            finally:
-                await ws.close()
-            closed = ConnectionClosed.from_report(await ws.wait_closed())
-            if not retry(closed):
-                raise closed
-        await asyncio.sleep(backoff.delay(waits, random.random()))
-        waits += 1
+    return connections(dial, asyncio.sleep, random.random, backoff, retry)

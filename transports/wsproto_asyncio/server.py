@@ -21,10 +21,10 @@ from wsproto_core import (
     OriginRule,
     PerMessageDeflate,
     Receive,
+    Reception,
     Request,
     Response,
     ServerConnection,
-    State,
     Timeouts,
 )
 
@@ -40,8 +40,6 @@ ProcessRequest: TypeAlias = Callable[[WebSocket, Request], Awaitable[Response | 
 
 _DEFAULT_LIMITS: Final = Limits()
 _DEFAULT_TIMEOUTS: Final = Timeouts()
-#: Connections beyond the maximum that are still told so, rather than dropped.
-_MAX_TURNED_AWAY: Final = 100
 
 
 class Server:
@@ -52,21 +50,15 @@ class Server:
         handler: Handler,
         *,
         process_request: ProcessRequest | None,
-        max_connections: int | None,
+        reception: Reception[WebSocket],
         make_engine: Callable[[float], ServerConnection],
     ) -> None:
         self._handler = handler
         self._process_request = process_request
-        self._max_connections = max_connections
         self._make_engine = make_engine
         self._listening: asyncio.Server | None = None
-        # Every connection from accept() to the end of its transport; those whose handshake is done; those
-        # beyond the maximum, which only wait to be told so; and the tasks of all.
-        self._all: set[WebSocket] = set()
-        self._open: set[WebSocket] = set()
-        self._turned_away: set[WebSocket] = set()
+        self._reception = reception
         self._tasks: set[asyncio.Task[None]] = set()
-        self._is_closing = False
         self._is_closed = asyncio.get_running_loop().create_future()
 
     # --- facts --------------------------------------------------------------------------------------------------------
@@ -74,7 +66,7 @@ class Server:
     @property
     def connections(self) -> Collection[WebSocket]:
         """The open connections. A live view: copy it before you await."""
-        return self._open
+        return self._reception.open
 
     @property
     def sockets(self) -> Sequence[Any]:
@@ -97,13 +89,13 @@ class Server:
 
         Handlers get to finish within the grace period and are cancelled then. Returns when nothing runs any more.
         """
-        for ws in self._connections():
+        for ws in self._reception.everyone:
             ws.close_nowait(code, reason)  # raises before anything has happened, if at all
-        self._is_closing = True
+        self._reception.is_closing = True
         if self._listening is not None:
             self._listening.close()
         await self._finish(grace_period)
-        for ws in self._connections():
+        for ws in self._reception.everyone:
             ws.abort()
         for task in self._other_tasks():
             task.cancel()
@@ -113,7 +105,7 @@ class Server:
 
     async def _finish(self, timeout: float | None) -> None:
         """Wait for handlers and transports, for ``timeout`` seconds at the most."""
-        waiting = [asyncio.ensure_future(ws.wait_closed()) for ws in self._connections()]
+        waiting = [asyncio.ensure_future(ws.wait_closed()) for ws in self._reception.everyone]
         tasks = self._other_tasks()
         try:
             if waiting or tasks:
@@ -121,10 +113,6 @@ class Server:
         finally:
             for waiter in waiting:
                 waiter.cancel()
-
-    def _connections(self) -> set[WebSocket]:
-        """Everyone that is connected, now."""
-        return self._all | self._turned_away
 
     def _other_tasks(self) -> set[asyncio.Task[None]]:
         """The running handlers, but for one that closes the server itself."""
@@ -141,40 +129,28 @@ class Server:
         listener = self._handler() if isinstance(self._handler, type) else None
         ws = WebSocket(self._make_engine(asyncio.get_running_loop().time()), listener=listener, watch=self._watch)
         ws.link.on_made = lambda: self._admit(ws)
-        ws.link.on_lost = lambda: self._forget(ws)
+        ws.link.on_lost = lambda: self._reception.leave(ws)
         return ws.link
 
     def _admit(self, ws: WebSocket) -> None:
-        """Count the connection before its handshake begins, so that no burst can overshoot the maximum."""
-        if self._max_connections is None or len(self._all) < self._max_connections:
-            self._all.add(ws)
-        else:
-            self._turned_away.add(ws)
-        if self._is_closing or (ws in self._turned_away and len(self._turned_away) > _MAX_TURNED_AWAY):
+        if not self._reception.arrive(ws):
             ws.abort()
-
-    def _forget(self, ws: WebSocket) -> None:
-        self._all.discard(ws)
-        self._turned_away.discard(ws)
 
     def _watch(self, ws: WebSocket, event: Event) -> None:
         match event:
             case Request():
                 self._decide(ws, event)
             case Closed(report):
-                was_open = ws in self._open
-                self._open.discard(ws)
-                told = was_open and (report.violation is not None or report.timer is not None)
-                _logger.log(logging.INFO if told else logging.DEBUG, "%r %s", ws, report)
+                is_news = self._reception.ended(ws, report)
+                _logger.log(logging.INFO if is_news else logging.DEBUG, "%r %s", ws, report)
             case _:
                 pass
 
     def _decide(self, ws: WebSocket, request: Request) -> None:
         """Find the answer to a request: at once where that is possible."""
-        if self._is_closing or ws in self._turned_away:
-            self._answer(ws, Response(503, {"Retry-After": "5"}))
-        elif self._process_request is None:
-            self._answer(ws, None)
+        early = self._reception.early_answer(ws)
+        if early is not None or self._process_request is None:
+            self._answer(ws, early)
         else:
             self._ask(self._process_request, ws, request)
 
@@ -209,18 +185,9 @@ class Server:
         self._respond(ws, Response(500))
 
     def _respond(self, ws: WebSocket, answer: Response | None) -> None:
-        """Hand the answer to the engine: ``None`` accepts the request, as far as the engine agrees."""
-        engine = ws.link.engine
-        assert isinstance(engine, ServerConnection), "a server's connections are made by its own factory"
-        if engine.state is not State.CONNECTING:
-            return  # the client did not wait
-        if answer is not None:
-            engine.reject(answer.status, answer.headers, answer.body)
-        else:
-            engine.accept()
+        opened = self._reception.answer(ws, answer)
         ws.link.flush_soon()
-        if engine.response is not None and engine.response.status == 101:  # its end may have come in the same read
-            self._open.add(ws)
+        if opened:
             ws.opened()
             if not isinstance(self._handler, type):
                 self._spawn(self._run(self._handler, ws))
@@ -285,14 +252,12 @@ class serve:  # noqa: N801  (it is used like a function, and is awaitable and a 
             raise TypeError(f"handler must be a coroutine function or a Listener class, not {handler!r}")
         if not callable(handler):
             raise TypeError(f"handler must be a coroutine function or a Listener class, not {handler!r}")
-        if max_connections is not None and max_connections < 1:
-            raise ValueError(f"max_connections must be positive or None, not {max_connections!r}")
         if sum((port is not None, sock is not None, unix_path is not None)) != 1:
             raise ValueError("give one of port, sock and unix_path")
         if reuse_port and port is None:
             raise ValueError("reuse_port needs port")
         self._handler = handler
-        self._max_connections = max_connections
+        self._make_reception = functools.partial(Reception[WebSocket], max_connections)
         self._process_request = process_request
         self._make_engine = functools.partial(
             ServerConnection,
@@ -304,6 +269,7 @@ class serve:  # noqa: N801  (it is used like a function, and is awaitable and a 
             timeouts=timeouts,
             receive=receive,
         )
+        self._make_reception()
         self._make_engine()  # so that an option that cannot work is told now, and not by every connection
         self._host, self._port, self._sock, self._unix_path = host, port, sock, unix_path
         self._options: dict[str, Any] = {"ssl": ssl, "backlog": backlog}
@@ -332,7 +298,7 @@ class serve:  # noqa: N801  (it is used like a function, and is awaitable and a 
         server = Server(
             self._handler,
             process_request=self._process_request,
-            max_connections=self._max_connections,
+            reception=self._make_reception(),
             make_engine=lambda now: self._make_engine(now=now),
         )
         loop = asyncio.get_running_loop()

@@ -1,8 +1,12 @@
-"""When to try again: exponential backoff with full jitter, as data."""
+"""When to try again: exponential backoff with full jitter, as data, and the loop that obeys it on every async
+runtime.
+"""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from .._codes import CloseCode
 from .._errors import (
@@ -13,8 +17,11 @@ from .._errors import (
     ProxyFailed,
     RedirectFailed,
 )
+from .async_peer import AsyncPeer
 
-__all__ = ["Backoff", "is_retryable"]
+__all__ = ["Backoff", "connections", "is_retryable"]
+
+_P = TypeVar("_P", bound=AsyncPeer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,3 +87,35 @@ def is_retryable(error: BaseException) -> bool:
     if isinstance(error, ConnectionClosed):
         return error.report.violation is None and error.report.code not in _FINAL_CODES
     return isinstance(error, ConnectionFailed | OSError)
+
+
+async def connections(
+    dial: Callable[[], Awaitable[_P]],
+    sleep: Callable[[float], Awaitable[object]],
+    chance: Callable[[], float],
+    backoff: Backoff,
+    retry: Callable[[BaseException], bool],
+) -> AsyncIterator[_P]:
+    """One connection after the other: what ``reconnect()`` of every adapter is made of.
+
+    ``dial`` opens one, ``sleep`` waits, ``chance`` draws from [0, 1).
+    """
+    waits = failures = 0
+    while True:
+        try:
+            peer = await dial()
+        except Exception as error:
+            failures += 1
+            if not retry(error) or backoff.is_exhausted(failures):
+                raise
+        else:
+            waits = failures = 0
+            try:
+                yield peer
+            finally:
+                await peer.close()
+            closed = ConnectionClosed.from_report(await peer.wait_closed())
+            if not retry(closed):
+                raise closed
+        await sleep(backoff.delay(waits, chance()))
+        waits += 1

@@ -1,0 +1,179 @@
+"""The connection object of every runtime with coroutines: asyncio, trio, anyio, and any other.
+
+The coroutines below await nothing but their link, so they are the same everywhere. What differs is the
+:class:`AsyncLink`: how bytes are read and written, and how to wait for the next input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, Protocol, Self, TypeVar, cast
+
+from .._errors import ConnectionClosedOK
+from .._events import CloseReport, Fragment
+from .._protocol.sending import PreparedMessage
+from .._types import Buffer, Message, Receive
+from .client import ClientConnection
+from .peer import PeerBase
+from .server import ServerConnection
+
+__all__ = ["AsyncLink", "AsyncPeer"]
+
+_T = TypeVar("_T")
+
+
+class AsyncLink(Protocol):
+    """What an adapter brings: one transport, bound to one engine. For authors of adapters."""
+
+    def now(self) -> float:
+        """The engine's clock, in monotonic seconds."""
+        ...
+
+    def flush(self) -> None:
+        """Write what the engine has to say, or see to it that it is written as soon as can be."""
+        ...
+
+    def flush_soon(self) -> None:
+        """The same, but what one turn of the event loop sends leaves in one write."""
+        ...
+
+    def abort(self) -> None:
+        """Drop the transport at once."""
+        ...
+
+    async def until(self, attempt: Callable[[], _T | None]) -> _T:
+        """The first result of ``attempt`` that is not ``None``: tried at once, and again after every input.
+
+        Nothing may be awaited between that result and the return, so that cancelling it loses nothing.
+        """
+        ...
+
+    async def until_lost(self) -> None:
+        """Wait until the transport is gone."""
+        ...
+
+
+class AsyncPeer(PeerBase):
+    """One WebSocket connection.
+
+    Any number of tasks may send, receive, ping and close at the same time. Cancelling any of these loses no message and
+    breaks nothing. Once the connection has ended they raise :exc:`ConnectionClosedOK` or :exc:`ConnectionClosedError`,
+    whose ``report`` explains the end.
+    """
+
+    def __init__(self, engine: ServerConnection | ClientConnection, link: AsyncLink) -> None:
+        super().__init__(engine)
+        self._link = link
+
+    # --- sending ------------------------------------------------------------------------------------------------------
+
+    async def send(self, message: Message | Buffer, *, compress: bool | None = None, urgent: bool = False) -> None:
+        """Send a message: ``str`` as text, bytes-like as binary. Waits while ``Limits.outbox_size`` bytes are queued.
+
+        ``compress`` overrides the extension's choice for this message; an ``urgent`` one goes ahead of those that
+        have not begun to leave. Raises :exc:`LocalProtocolError` for text that is not valid Unicode, :exc:`TypeError`
+        for anything that is no message, and :exc:`ConnectionClosed`.
+        """
+        if not self.engine.can_send:
+            await self._link.until(self._room)
+        self.send_nowait(message, compress=compress, urgent=urgent)
+
+    def send_nowait(self, message: Message | Buffer, *, compress: bool | None = None, urgent: bool = False) -> None:
+        """Queue a message without waiting. Raises :exc:`OutboxFull` when ``can_send`` is false, else what
+        :meth:`send` raises.
+        """
+        self.engine.send(message, compress=compress, urgent=urgent)
+        self._link.flush_soon()
+
+    def send_prepared(self, message: PreparedMessage) -> None:
+        """Queue a message that was encoded once for many; see :func:`broadcast`. Raises what :meth:`send_nowait`
+        raises.
+        """
+        self.engine.send_prepared(message)
+        self._link.flush_soon()
+
+    async def send_fragment(self, data: Message | Buffer, *, final: bool, compress: bool | None = None) -> None:
+        """Send the next part of a message, all parts being ``str`` or all bytes-like. Waits, and raises, like
+        :meth:`send`.
+
+        Until the part with ``final=True`` no other message can be sent.
+        """
+        if not self.engine.can_send:
+            await self._link.until(self._room)
+        self.engine.send_fragment(data, final=final, compress=compress)
+        self._link.flush_soon()
+
+    # --- receiving ----------------------------------------------------------------------------------------------------
+
+    async def recv(self) -> Message:
+        """The next message: ``str`` is text, ``bytes`` is binary.
+
+        What arrived before the end is delivered first; then it raises :exc:`ConnectionClosed`.
+        """
+        return cast(Message, await self._next(Receive.MESSAGES))
+
+    async def recv_fragment(self) -> Fragment:
+        """The next part of a message, where ``receive`` asks for parts. Raises like :meth:`recv`."""
+        return cast(Fragment, await self._next(Receive.FRAGMENTS, Receive.CHUNKS))
+
+    def __aiter__(self) -> Self:
+        """The messages, until an ordinary close ends the loop; any other end raises :exc:`ConnectionClosedError`."""
+        return self
+
+    async def __anext__(self) -> Message:
+        try:
+            return await self.recv()
+        except ConnectionClosedOK:
+            raise StopAsyncIteration from None
+
+    # --- liveness and the end -----------------------------------------------------------------------------------------
+
+    async def ping(self, payload: Buffer | None = None) -> float:
+        """Send a ping and wait for its pong; return the round trip in seconds. Raises :exc:`ConnectionClosed`."""
+        if not self.engine.can_send:
+            await self._link.until(self._room)
+        sent_at = self._link.now()
+        sent = self.engine.ping(payload, now=sent_at)
+        self._link.flush_soon()
+        await self._link.until(lambda: self.is_answered(sent))
+        return self._link.now() - sent_at
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close the connection and wait until it has ended, for ``Timeouts.closing_timeout`` at the most.
+
+        What was queued is sent first; messages that still come are kept for :meth:`recv`, as far as there is room.
+        Closing twice is harmless. Raises :exc:`LocalProtocolError` for a code or reason that cannot be sent.
+        """
+        self.close_nowait(code, reason)
+        await self._link.until_lost()
+
+    def close_nowait(self, code: int = 1000, reason: str = "") -> None:
+        """Begin to close, without waiting. Raises what :meth:`close` raises."""
+        self.engine.close(code, reason, now=self._link.now())
+        self._link.flush()
+
+    async def wait_closed(self) -> CloseReport:
+        """Wait until the connection has ended, by whomever; return the report."""
+        await self._link.until_lost()
+        assert self.engine.close_report is not None, "a lost transport settles the end"
+        return self.engine.close_report
+
+    def abort(self) -> None:
+        """Drop the connection at once, without a closing handshake."""
+        self.engine.abort(now=self._link.now())
+        self._link.abort()
+
+    # --- behind -------------------------------------------------------------------------------------------------------
+
+    async def _next(self, *modes: Receive) -> Message | Fragment:
+        self.check_mode(*modes)
+        item = self._take()
+        return item if item is not None else await self._link.until(self._take)
+
+    def _take(self) -> Message | Fragment | None:
+        self._link.flush_soon()  # taking a message may let reading go on, or a close frame leave
+        return self.take_message()
+
+    def _room(self) -> Literal[True] | None:
+        self._link.flush()  # which makes room, or else the transport will tell when it takes more
+        return self.may_send()

@@ -1,0 +1,126 @@
+"""What ``connect()`` of every adapter was asked for: checked once, and turned into attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from errno import ECONNREFUSED
+from functools import partial
+from typing import TYPE_CHECKING
+
+from .._config import Limits, Timeouts
+from .._errors import ConnectionFailed, ConnectionRefused, ConnectionTimeout, HandshakeRejected
+from .._events import BasicCredentials, BearerCredentials
+from .._handshake.proxy import Proxy, choose_proxy
+from .._handshake.redirect import DEFAULT_MAX_REDIRECTS, Destination, redirected
+from .._handshake.uri import parse_uri
+from .._headers import Headers, HeadersLike
+from .._types import Receive
+from .client import ClientConnection
+from .dialing import Step, dial
+
+if TYPE_CHECKING:
+    from .._extensions.base import Extension
+
+__all__ = ["ConnectPlan", "connection_failure"]
+
+
+class ConnectPlan:
+    """Where to connect to, how, and what to offer there. For authors of adapters, whose ``connect()`` documents the
+    options.
+
+    ``environment`` is where ``proxy=True`` looks for the ``*_proxy`` variables. With ``is_open`` the stream is the
+    caller's. Raises :exc:`ValueError` or :exc:`TypeError`, naming the option.
+    """
+
+    # budget: one parameter a line
+    def __init__(
+        self,
+        uri: str,
+        *,
+        entropy: Callable[[int], bytes],
+        environment: Mapping[str, str],
+        limits: Limits,
+        timeouts: Timeouts,
+        receive: Receive,
+        subprotocols: Sequence[str] = (),
+        headers: HeadersLike = (),
+        origin: str | None = None,
+        credentials: BasicCredentials | BearerCredentials | None = None,
+        extensions: Sequence[Extension | None] = (),
+        proxy: Proxy | str | bool | None = None,
+        max_redirects: int = DEFAULT_MAX_REDIRECTS,
+        server_hostname: str | None = None,
+        unix_path: str | None = None,
+        is_open: bool = False,
+        has_tls_options: bool = False,
+    ) -> None:
+        self._destination = Destination(
+            uri=parse_uri(uri), headers=Headers(headers), credentials=credentials, earlier=()
+        )
+        if has_tls_options and not self._destination.uri.secure:
+            raise ValueError("ssl and server_hostname need a wss:// URI")
+        self._limits = limits
+        #: Seconds that everything up to the open connection may take; ``None`` for no limit.
+        self.timeout: float | None = timeouts.opening_timeout
+        self._make_engine = partial(
+            ClientConnection,
+            entropy=entropy,
+            limits=limits,
+            timeouts=timeouts,
+            receive=receive,
+            subprotocols=subprotocols,
+            origin=origin,
+            extensions=[extension for extension in extensions if extension is not None],
+        )
+        self._proxy = proxy
+        self._environment = environment
+        self._server_hostname = server_hostname
+        self._unix_path = unix_path
+        self._is_open = is_open
+        self._max_redirects = 0 if is_open or unix_path is not None else max_redirects
+        self.engine()
+        self.steps()
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the next attempt goes to a ``wss://`` URI."""
+        return self._destination.uri.secure
+
+    def engine(self) -> ClientConnection:
+        """A fresh engine for the next attempt."""
+        at = self._destination
+        return self._make_engine(at.uri, headers=at.headers, credentials=at.credentials)
+
+    def steps(self) -> Generator[Step, bytes, bytes]:
+        """The steps of the next attempt's way to an open stream; see :func:`dial`."""
+        at = self._destination
+        is_direct = self._is_open or self._unix_path is not None
+        return dial(
+            at.uri,
+            proxy=None if is_direct else choose_proxy(self._proxy, at.uri, self._environment),
+            unix_path=self._unix_path,
+            is_open=self._is_open,
+            server_hostname=None if at.earlier else self._server_hostname,
+            limits=self._limits,
+        )
+
+    def redirect(self, refusal: HandshakeRejected) -> None:
+        """Let the next attempt go where ``refusal`` points, or raise why not."""
+        self._destination = redirected(self._destination, refusal, max_redirects=self._max_redirects)
+
+
+def connection_failure(error: OSError, timeout: float | None) -> ConnectionFailed:
+    """What an error of the transport means, or of the ``timeout`` around all of :class:`ConnectPlan`'s attempts."""
+    if isinstance(error, TimeoutError):
+        return ConnectionTimeout(str(error) if error.errno is not None else f"not open within {timeout} seconds")
+    return (ConnectionRefused if _is_refusal(error) else ConnectionFailed)(str(error))
+
+
+def _is_refusal(error: OSError) -> bool:
+    """Whether every address refused. For several addresses there may be only one exception, with their words in its
+    own.
+    """
+    tries = str(error).count("[Errno ")
+    return error.errno == ECONNREFUSED or (
+        error.errno is None and 0 < tries == str(error).count(f"[Errno {ECONNREFUSED}]")
+    )
