@@ -23,13 +23,13 @@ def server() -> Iterator[Echo]:
 def window(server: Echo) -> Iterator[Terminal]:
     with terminal("connect", server.uri) as opened:
         opened.until(r"connected to ws://127\.0\.0\.1:\d+; /help lists the commands")
-        opened.until("> $")
+        opened.until(r"> +$")
         yield opened
 
 
 def test_a_typed_line_comes_back(window: Terminal) -> None:
     window.type("hello\r")
-    window.until("hello\r\n.*hello\r\n.*> $")
+    window.until("hello\r\n.*hello\r\n.*> +$")
     window.type("\x04")
     window.until(r"closed by this side: 1000 \(normal closure\)\r\n")
     assert window.wait() == 0
@@ -73,7 +73,7 @@ def test_what_is_being_typed_survives_a_message() -> None:
         ws.close(4000, "enough")
 
     with stranger(handler) as uri, terminal("connect", uri) as window:
-        window.until("> $")
+        window.until(r"> +$")
         window.type("go\r")
         window.type("half a li")
         window.until("news\r\n.*half a li")
@@ -91,7 +91,7 @@ def test_ctrl_c_leaves_the_terminal_as_it_was() -> None:
 
     with stranger(handler) as uri, terminal("connect", uri) as window:
         before = window.modes()
-        window.until("> $")
+        window.until(r"> +$")
         window.until_modes_differ(before)
         window.type("abc\x03")
         screen = window.screen

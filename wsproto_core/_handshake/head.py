@@ -95,11 +95,12 @@ class HeadReader:
         return None
 
     def _ends_with(self, line: bytes) -> bool:
+        if not self._lines:
+            self._check_first_size(line)
         content = line.removesuffix(b"\r")
         if b"\r" in content:  # RFC 9112 §2.2
             raise RemoteProtocolError(self._offences.malformed, "a bare CR in the head")
         if not self._lines:
-            self._check_first_size(line)
             self._check_first_line(content)
         elif not content:
             return True
