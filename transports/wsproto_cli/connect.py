@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     }
     compression = PerMessageDeflate() if options.compress else None
     try:
-        dial = connect(options.uri, compression=compression, **handshake, **_way(options, uri))
+        dial = connect(options.uri, compression=compression, max_redirects=0, **handshake, **_way(options, uri))
         extensions = [] if compression is None else [compression]
         twin = ClientConnection(options.uri, entropy=os.urandom, extensions=extensions, **handshake)
     except ValueError as error:

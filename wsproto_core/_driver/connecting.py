@@ -81,11 +81,6 @@ class ConnectPlan:
         self.engine()
         self.steps()
 
-    @property
-    def is_secure(self) -> bool:
-        """Whether the next attempt goes to a ``wss://`` URI."""
-        return self._destination.uri.secure
-
     def engine(self) -> ClientConnection:
         """A fresh engine for the next attempt."""
         at = self._destination
