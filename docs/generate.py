@@ -54,7 +54,7 @@ def close_codes() -> str:
 
 def frame_violations() -> str:
     """What a peer can do wrong on an open connection."""
-    found = (item for item in Violation if item.answer >= 1000 and item.answer != CloseCode.ABNORMAL_CLOSURE)
+    found = (item for item in _of_websocket() if item.answer >= 1000 and item.answer != CloseCode.ABNORMAL_CLOSURE)
     return _violations("Close code", found)
 
 
@@ -65,8 +65,17 @@ def request_violations() -> str:
 
 def response_violations() -> str:
     """What a server can do wrong in its opening handshake."""
-    found = (item for item in Violation if item.answer == CloseCode.ABNORMAL_CLOSURE)
+    found = (item for item in _of_websocket() if item.answer == CloseCode.ABNORMAL_CLOSURE)
     return _violations("Reported code", found)
+
+
+def stream_violations() -> str:
+    """What a peer of message-oriented TCP can do wrong."""
+    return _violations("Reported code", (item for item in Violation if item not in _of_websocket()))
+
+
+def _of_websocket() -> list[Violation]:
+    return [item for item in Violation if item.section.startswith("RFC")]
 
 
 def errors() -> str:
@@ -219,6 +228,7 @@ FILES: Final[Mapping[str, Callable[[], str]]] = {
     "violations-frames.md": frame_violations,
     "violations-requests.md": request_violations,
     "violations-responses.md": response_violations,
+    "violations-streams.md": stream_violations,
     "wsproto.md": help_text,
     "wsproto-connect.md": lambda: help_text("connect"),
     "wsproto-echo.md": lambda: help_text("echo"),

@@ -9,6 +9,7 @@ The map of this package, from the ground up; a file imports only its own layer's
 * ``_handshake``: the opening handshake, as pure functions and as HTTP/1.1
 * ``_protocol``: the state machines, sending, receiving, closing; no clock
 * ``_driver``: policy with time as data, and the two classes below
+* ``_packets``: the same for messages over bare TCP, and for datagrams
 
 Public are the names below and those of ``wsproto_core.frames``. :class:`ServerConnection` and
 :class:`ClientConnection` are the engine; read :mod:`wsproto_core._driver.connection` for the shape of their
@@ -17,7 +18,9 @@ interface.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from ._codes import CloseCode, is_wire_code
 from ._config import Limits, Timeouts
@@ -74,10 +77,23 @@ from ._violations import Violation
 
 if TYPE_CHECKING:
     from ._extensions.permessage_deflate import PerMessageDeflate
+    from ._packets.codec import StreamCodec, StreamDecoder
+    from ._packets.datagram import DatagramPeer
+    from ._packets.delimited import Delimited
+    from ._packets.frames import FramesConnection
+    from ._packets.netstring import Netstring
+    from ._packets.packet import DatagramCodec, Drop
+    from ._packets.prefixed import LengthPrefixed, VarintPrefixed
+    from ._packets.raw import Raw
+    from ._packets.server import DatagramServer, PeerEvent
+    from ._packets.session import Address
+    from ._packets.statistics import DatagramStatistics, ServerStatistics
+    from ._packets.stream import StreamConnection
 
 __all__ = [
     "SAME_ORIGIN",
     "Accepted",
+    "Address",
     "AsyncLink",
     "AsyncPeer",
     "Backoff",
@@ -96,19 +112,28 @@ __all__ = [
     "ConnectionFailed",
     "ConnectionRefused",
     "ConnectionTimeout",
+    "DatagramCodec",
+    "DatagramPeer",
+    "DatagramServer",
+    "DatagramStatistics",
+    "Delimited",
+    "Drop",
     "Event",
     "Extension",
     "Fragment",
+    "FramesConnection",
     "HandshakeFailed",
     "HandshakeRejected",
     "Headers",
     "HeadersLike",
     "Initiator",
     "Latency",
+    "LengthPrefixed",
     "Limits",
     "LocalProtocolError",
     "Message",
     "MessageTransform",
+    "Netstring",
     "Opcode",
     "OpenTcp",
     "OpenUnix",
@@ -116,12 +141,14 @@ __all__ = [
     "OutboxFull",
     "Parameters",
     "PeerBase",
+    "PeerEvent",
     "PerMessageDeflate",
     "Ping",
     "Pong",
     "PreparedMessage",
     "Proxy",
     "ProxyFailed",
+    "Raw",
     "Read",
     "Receive",
     "Reception",
@@ -133,13 +160,18 @@ __all__ = [
     "Response",
     "Role",
     "ServerConnection",
+    "ServerStatistics",
     "StartTls",
     "State",
     "Statistics",
     "Step",
+    "StreamCodec",
+    "StreamConnection",
+    "StreamDecoder",
     "Timeouts",
     "Timer",
     "Uri",
+    "VarintPrefixed",
     "Violation",
     "WebSocketError",
     "Write",
@@ -155,13 +187,35 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Import an extension when it is first asked for: who does not compress does not load zlib."""
-    if name == "PerMessageDeflate":
-        from ._extensions.permessage_deflate import PerMessageDeflate
+#: Imported when first asked for: who does not compress does not load zlib, and who has no datagrams not their rules.
+_LAZY: Final = MappingProxyType(
+    {
+        "Address": "._packets.session",
+        "DatagramCodec": "._packets.packet",
+        "DatagramPeer": "._packets.datagram",
+        "DatagramServer": "._packets.server",
+        "DatagramStatistics": "._packets.statistics",
+        "Delimited": "._packets.delimited",
+        "Drop": "._packets.packet",
+        "FramesConnection": "._packets.frames",
+        "LengthPrefixed": "._packets.prefixed",
+        "Netstring": "._packets.netstring",
+        "PeerEvent": "._packets.server",
+        "PerMessageDeflate": "._extensions.permessage_deflate",
+        "Raw": "._packets.raw",
+        "ServerStatistics": "._packets.statistics",
+        "StreamCodec": "._packets.codec",
+        "StreamConnection": "._packets.stream",
+        "StreamDecoder": "._packets.codec",
+        "VarintPrefixed": "._packets.prefixed",
+    }
+)
 
-        return PerMessageDeflate
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name], __name__), name)
 
 
 def __dir__() -> list[str]:

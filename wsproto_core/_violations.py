@@ -71,6 +71,12 @@ class Violation(Enum):
     SUBPROTOCOL_NOT_OFFERED = (1006, "RFC 6455 §4.1", "the server chose a subprotocol that was not offered")
     EXTENSION_NOT_OFFERED = (1006, "RFC 6455 §4.1", "the server chose an extension that was not offered")
     EXTENSION_PARAMETERS = (1006, "RFC 7692 §5.1", "the server answered an extension with unacceptable parameters")
+    # --- codecs of message-oriented TCP (sections of wsproto_core/_packets/codec.py; the code is only reported) -----
+    VARINT_NOT_MINIMAL = (1002, "stream codecs §2", "a varint length is not encoded in the fewest bytes")
+    VARINT_OVERFLOW = (1002, "stream codecs §2", "a varint length needs more than 64 bits")
+    NETSTRING_LENGTH = (1002, "stream codecs §3", "a netstring's length is not decimal, without leading zeros")
+    NETSTRING_COMMA = (1002, "stream codecs §3", "a netstring does not end in a comma")
+    TRUNCATED_MESSAGE = (1006, "stream codecs §6", "the stream ended within a message")
 
     def __init__(self, answer: int, section: str, words: str) -> None:
         self.answer = answer

@@ -28,7 +28,12 @@ def test_every_close_code_is_in_the_table() -> None:
 
 
 def test_every_violation_is_in_exactly_one_table() -> None:
-    tables = [generate.frame_violations(), generate.request_violations(), generate.response_violations()]
+    tables = [
+        generate.frame_violations(),
+        generate.request_violations(),
+        generate.response_violations(),
+        generate.stream_violations(),
+    ]
     assert {item: sum(f"| `{item.name}` |" in table for table in tables) for item in Violation} == dict.fromkeys(
         Violation, 1
     )

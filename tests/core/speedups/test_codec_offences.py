@@ -457,7 +457,9 @@ CASES = [
 
 
 def test_the_table_has_every_offence_that_an_open_connection_can_meet() -> None:
-    answered_by_a_close_frame = {row for row in Violation if row.http_status is None and row.close_code != 1006}
+    answered_by_a_close_frame = {
+        row for row in Violation if row.http_status is None and row.close_code != 1006 and row.section.startswith("RFC")
+    }
     assert {offence.violation for offence in OFFENCES} == answered_by_a_close_frame
     assert len({offence.id for offence in OFFENCES}) == len(OFFENCES)
 
