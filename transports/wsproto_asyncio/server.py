@@ -275,8 +275,6 @@ class serve:  # noqa: N801  (it is used like a function, and is awaitable and a 
         self._options: dict[str, Any] = {"ssl": ssl, "backlog": backlog}
         if ssl is not None and timeouts.opening_timeout is not None:
             self._options["ssl_handshake_timeout"] = timeouts.opening_timeout
-        if ssl is not None:
-            self._options["ssl_handshake_timeout"] = timeouts.opening_timeout
         if reuse_port:
             self._options["reuse_port"] = True
         self._server: Server | None = None
