@@ -20,6 +20,10 @@ from tests.surface.tree import ROOT, pyproject, shipped_packages
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
+#: Packages that import what only their extra installs; `test_every_door_opens_alone` imports them beside it.
+NEED_AN_EXTRA = {"wsproto_anyio", "wsproto_fuzz", "wsproto_trio"}
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from the source distribution, so that this one is complete too. Needs no network."""
@@ -80,8 +84,8 @@ def test_the_licence_travels_along(names: list[str]) -> None:
 
 def test_every_package_imports_from_the_wheel_alone(python: Path, tmp_path: Path) -> None:
     for package in shipped_packages():
-        if package.name == "wsproto_fuzz":
-            continue  # needs hypothesis, its extra
+        if package.name in NEED_AN_EXTRA:
+            continue
         where = run(str(python), "-I", "-c", f"import {package.name} as it; print(it.__file__)", cwd=tmp_path)
         assert not Path(where.strip()).is_relative_to(ROOT)
 

@@ -1,0 +1,247 @@
+"""The binding: one trio stream and one engine, and nothing decided.
+
+One reader, one writer, one timer, one ``until``. Only inputs wake waiters (bytes, the end, the timer, and the stream
+that takes more), and every waiter checks its own predicate again. What happens, and when, is the engine's business.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, TypeVar, cast
+
+import trio
+
+from wsproto_core import CloseCode, Connection, Event
+
+__all__ = ["Link", "as_os_error"]
+
+_logger = logging.getLogger("wsproto_trio")
+
+_T = TypeVar("_T")
+#: The stream gets at most this much at once, so that the engine hears of progress.
+_SLICE_SIZE: Final = 64 * 1024
+#: Seconds that the last bytes of a connection which is given up may take to leave.
+_LAST_WORDS: Final = 0.1
+
+
+class Link:
+    """Carries bytes between a stream and ``engine``, and hands every batch of events to ``deliver``."""
+
+    def __init__(self, engine: Connection, deliver: Callable[[Sequence[Event]], None]) -> None:
+        self.engine = engine
+        self.stream: trio.abc.Stream | None = None
+        #: The addresses of both ends, as the socket module writes them.
+        self.local_address: Any = None
+        self.remote_address: Any = None
+        self.is_lost: bool = False
+        self._deliver = deliver
+        # Who waits in ``until``, and the reader and the writer when they have nothing to do.
+        self._waiters = trio.lowlevel.ParkingLot()
+        self._reader = trio.lowlevel.ParkingLot()
+        self._writer = trio.lowlevel.ParkingLot()
+        self._all = trio.CancelScope()
+        # Outlives a cancellation from outside, for the last words.
+        self._writing = trio.CancelScope(shield=True)
+        self._timer: trio.CancelScope | None = None
+        self._is_leaving = False
+        self._peer_ended = False
+        self._has_ended = False
+        self._error: BaseException | None = None
+
+    def now(self) -> float:
+        """The engine's clock."""
+        return trio.current_time()
+
+    # --- life ---------------------------------------------------------------------------------------------------------
+
+    def take_over(self, stream: trio.abc.Stream) -> None:
+        """Carry bytes over ``stream`` from now on: :meth:`run` must follow."""
+        self.stream = stream
+        self.local_address, self.remote_address = _addresses(stream)
+
+    async def run(self, *, shield: bool = False) -> None:
+        """Carry bytes until the stream is gone, which is closed then. Raises nothing.
+
+        Cancelled from outside, it says goodbye with 1011, as far as the stream takes that at once. With ``shield`` it
+        goes on instead, so that who is cancelled as well does not see the connection break; then somebody must
+        :meth:`leave` it.
+        """
+        with trio.CancelScope(shield=shield):
+            await self._run()
+
+    async def _run(self) -> None:
+        stream = self.stream
+        assert stream is not None, "taken over"
+        try:
+            with self._all:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._guard, self._keep_time, stream)
+                    nursery.start_soon(self._guard, self._write, stream)
+                    await self._guard(self._read, stream)
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.aclose_forcefully(stream)
+            self.is_lost = True
+            self._after_input(self.engine.transport_lost(self._error, self.now()))
+
+    async def _guard(self, work: Callable[[trio.abc.Stream], Awaitable[None]], stream: trio.abc.Stream) -> None:
+        """Do ``work``, whose failure is the end of this connection and of nothing else."""
+        try:
+            await work(stream)
+        except trio.Cancelled:
+            if not self._all.cancel_called:
+                await trio.lowlevel.cancel_shielded_checkpoint()  # others learn that they are cancelled, not of the end
+                self.engine.close(CloseCode.INTERNAL_ERROR, now=self.now())
+                self.leave()
+        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self._lost_by(as_os_error(error))
+        except Exception as error:
+            _logger.exception("%r failed", self.engine)
+            self._lost_by(error)
+
+    def _lost_by(self, error: BaseException) -> None:
+        self._error = self._error or error
+        self.abort()
+
+    # --- in: what the stream and the clock tell -----------------------------------------------------------------------
+
+    def received(self, data: bytes | bytearray) -> None:
+        """Bytes have come."""
+        self._after_input(self.engine.receive_data(data, self.now()))
+
+    async def _read(self, stream: trio.abc.Stream) -> None:
+        while not self._peer_ended:
+            while not self.engine.wants_read:
+                await self._reader.park()
+            data = await stream.receive_some()
+            if data:
+                self.received(data)
+            else:
+                self._peer_ended = True
+                self._after_input(self.engine.receive_eof(self.now()))
+        await trio.sleep_forever()  # the writer knows when all is said
+
+    async def _keep_time(self, _stream: trio.abc.Stream) -> None:
+        while True:
+            deadline = self.engine.next_deadline()
+            with trio.CancelScope(deadline=math.inf if deadline is None else deadline) as self._timer:
+                await trio.sleep_forever()
+            self._after_input(self.engine.handle_timeout(self.now()))
+
+    def _after_input(self, events: Sequence[Event]) -> None:
+        if events:
+            self._deliver(events)
+        self.flush()
+        self._waiters.unpark_all()
+
+    # --- out: what the engine wants -----------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Wake whoever has to do something now. What one task says before it waits leaves in one write."""
+        self._writer.unpark_all()
+        if self.engine.wants_read:
+            self._reader.unpark_all()
+        if self._must_go:
+            self._writing.deadline = min(self._writing.deadline, self.now() + _LAST_WORDS)
+        self._arm()
+
+    flush_soon = flush
+
+    @property
+    def _must_go(self) -> bool:
+        return self._is_leaving or self.engine.should_abort
+
+    def _arm(self) -> None:
+        """Let the timer fire earlier, if need be: deadlines mostly move later, and when it fires it looks again."""
+        deadline = self.engine.next_deadline()
+        if deadline is not None and self._timer is not None and deadline < self._timer.deadline:
+            self._timer.deadline = deadline
+
+    async def _write(self, stream: trio.abc.Stream) -> None:
+        try:
+            with self._writing:
+                while not self._is_over():
+                    if buffers := self.engine.data_to_send():
+                        self._waiters.unpark_all()  # there is room in the outbox
+                        await self._send(stream, buffers)
+                    elif self.engine.half_close and not self._has_ended:
+                        await self._end(stream)
+                    else:
+                        await self._writer.park()
+        finally:
+            self.abort()
+
+    def _is_over(self) -> bool:
+        """Whether all is said and nothing more will be heard, or need be."""
+        has_ended = self._has_ended and (self._peer_ended or not isinstance(self.stream, trio.abc.HalfCloseableStream))
+        return has_ended or (self._must_go and not self.engine.bytes_queued)
+
+    async def _send(self, stream: trio.abc.Stream, buffers: Sequence[bytes]) -> None:
+        for buffer in buffers:
+            view = memoryview(buffer)
+            for start in range(0, len(view), _SLICE_SIZE):
+                part = view[start : start + _SLICE_SIZE]
+                await stream.send_all(part)
+                self.engine.transmitted(len(part), self.now())
+
+    async def _end(self, stream: trio.abc.Stream) -> None:
+        """Everything has been said: end the write side, or both if the peer has ended or TLS knows no half."""
+        self._has_ended = True
+        if not isinstance(stream, trio.abc.HalfCloseableStream):
+            await stream.aclose()
+        elif not self._peer_ended:
+            await stream.send_eof()
+
+    def leave(self) -> None:
+        """Write what the stream takes within a moment, and drop it."""
+        self._is_leaving = True
+        self.flush()
+
+    def abort(self) -> None:
+        """Drop the stream at once."""
+        self._all.cancel()
+        self._writing.cancel()
+
+    # --- waiting ------------------------------------------------------------------------------------------------------
+
+    async def until(self, attempt: Callable[[], _T | None]) -> _T:
+        """The first result of ``attempt`` that is not ``None``: tried at once, and again after every input. A
+        checkpoint.
+
+        Cancelling it loses nothing, because whatever ``attempt`` takes is returned without another chance to be
+        cancelled.
+        """
+        await trio.lowlevel.checkpoint()
+        while (result := attempt()) is None:
+            await self._waiters.park()
+        return result
+
+    async def until_lost(self) -> None:
+        """Wait until the stream is gone. The engine's closing timer sees to it that it goes."""
+        await self.until(lambda: self.is_lost or None)
+
+
+def as_os_error(error: BaseException) -> OSError:
+    """``error`` of a stream as the operating system, or OpenSSL, told it."""
+    cause = error.__cause__
+    if isinstance(cause, ExceptionGroup):  # every address of a name has failed
+        cause, *others = cast(ExceptionGroup[Exception], cause).exceptions
+        if others:
+            return OSError("Multiple exceptions: " + ", ".join(map(str, [cause, *others])))
+    if isinstance(cause, OSError):
+        return cause
+    return error if isinstance(error, OSError) else ConnectionResetError(str(error) or "the connection was lost")
+
+
+def _addresses(stream: trio.abc.Stream) -> tuple[Any, Any]:
+    below: Any = stream
+    while isinstance(below, trio.SSLStream):
+        below = cast(trio.SSLStream[trio.abc.Stream], below).transport_stream
+    if not isinstance(below, trio.SocketStream):
+        return None, None
+    try:
+        return below.socket.getsockname(), below.socket.getpeername()
+    except OSError:  # it is gone already
+        return None, None
