@@ -172,6 +172,8 @@ def test_an_error_that_only_says_that_this_connection_ended() -> None:
     assert not peer.is_end(ConnectionClosed.from_report(other.close_report))
     assert peer.is_end(misuse)
     assert not peer.is_end(ValueError())
+    assert peer.is_end(ExceptionGroup("tasks", [misuse, ExceptionGroup("more", [misuse])]))
+    assert not peer.is_end(ExceptionGroup("tasks", [misuse, ValueError()]))
 
 
 def test_the_receive_mode_is_checked() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import trio
 
@@ -116,14 +116,8 @@ class WebSocket(AsyncPeer):
         """``error`` left the application's code: log it and close with 1011, unless all it says is that this connection
         is over.
         """
-        if self._is_only_end(error):
+        if self.is_end(error):
             self.close_nowait()
             return
         _logger.error("%r: %s", self, words, exc_info=error)
         self.close_nowait(CloseCode.INTERNAL_ERROR)
-
-    def _is_only_end(self, error: Exception) -> bool:
-        """The same as :meth:`is_end`, also for what a nursery of the application has put into a group."""
-        if isinstance(error, ExceptionGroup):
-            return all(map(self._is_only_end, cast(ExceptionGroup[Exception], error).exceptions))
-        return self.is_end(error)

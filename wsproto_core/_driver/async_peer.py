@@ -34,7 +34,10 @@ class AsyncLink(Protocol):
         ...
 
     def flush_soon(self) -> None:
-        """The same, but what one turn of the event loop sends leaves in one write."""
+        """The same, but what one turn of the event loop sends leaves in one write.
+
+        It may be called before the engine changes, so it must not look at the engine until the caller has gone on.
+        """
         ...
 
     def abort(self) -> None:

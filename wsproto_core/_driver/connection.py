@@ -235,7 +235,7 @@ class Connection(Engine):
 
     @property
     def should_abort(self) -> bool:
-        """Whether to drop the transport at once, with whatever it still holds."""
+        """Whether to drop the transport at once, with whatever it still holds. A last batch may be tried before."""
         return self._abort
 
     @property

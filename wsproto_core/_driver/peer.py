@@ -8,7 +8,7 @@ raises. An adapter's ``recv`` waits until :meth:`PeerBase.take_message` succeeds
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from .._errors import (
     ConnectionClosed,
@@ -132,8 +132,10 @@ class PeerBase:
 
     def is_end(self, error: Exception) -> bool:
         """Whether ``error``, which left the application's code, only says that this connection has ended or is ending:
-        no fault of the application's.
+        no fault of the application's. A group of errors says so if each of them does.
         """
+        if isinstance(error, ExceptionGroup):
+            return all(map(self.is_end, cast(ExceptionGroup[Exception], error).exceptions))
         if isinstance(error, ConnectionClosed):
             return error.report is self.engine.close_report
         return isinstance(error, LocalProtocolError) and self.engine.state not in (State.OPEN, State.CONNECTING)
