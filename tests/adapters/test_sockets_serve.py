@@ -345,8 +345,11 @@ def test_close_with_a_code_that_cannot_be_sent_changes_nothing() -> None:
 
 
 def test_handlers_may_close_the_server() -> None:
+    both_are_told = threading.Barrier(2)
+
     def handler(ws: WebSocket) -> None:
         assert ws.recv() == "shutdown"
+        both_are_told.wait(PATIENCE)  # else the first close reaches the second client before it has sent
         server.close()
 
     with serve(handler, "127.0.0.1", 0) as server:
