@@ -20,22 +20,18 @@ Who pulls messages one by one hands every batch to :meth:`~Connection.gather` an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from types import UnionType
 from typing import Final
 
-from .._codes import CloseCode
-from .._errors import ConnectionClosed, LocalProtocolError, OutboxFull
-from .._events import CloseReport, Event, Fragment
+from .._errors import LocalProtocolError
+from .._events import Event
 from .._protocol.sending import PreparedMessage, encode_message
 from .._protocol.states import Phase
-from .._types import MAX_CONTROL_PAYLOAD, Buffer, Message, Opcode, Receive, Role, State, Timer
+from .._types import MAX_CONTROL_PAYLOAD, Buffer, Message, Opcode, Receive, Role
+from .arguments import as_bytes
 from .engine import Engine
-from .messages import Inbox
-from .statistics import Latency, Statistics
+from .statistics import Latency
 
-__all__ = ["DEFAULT_FRAGMENT_SIZE", "Connection", "as_bytes"]
+__all__ = ["DEFAULT_FRAGMENT_SIZE", "Connection"]
 
 #: Larger messages leave in fragments of this size, so that control frames can overtake them (as browsers do).
 DEFAULT_FRAGMENT_SIZE: Final = 128 * 1024
@@ -76,25 +72,6 @@ class Connection(Engine):
         self._timers.clear_all()
         self._abort = True
         return events
-
-    def handle_timeout(self, now: float) -> list[Event]:
-        """Do whatever is due at ``now``. Harmless when nothing is."""
-        self._now = now
-        self._date_messages()
-        return self._with_undelivered(self._expire())
-
-    def transmitted(self, n_bytes: int, now: float) -> None:
-        """Report that ``n_bytes`` given out earlier have left this machine's hands.
-
-        Optional. Adapters call it so that a peer which reads slowly, but reads, is not taken for dead: bytes that leave
-        while others wait behind them are a sign of life, and the closing time begins when none do.
-        """
-        self._now = now
-        self._date_messages()
-        if n_bytes > 0 and self._outbox:
-            self._keepalive.last_life = self._last_activity = now
-            if self._timers.is_set(Timer.CLOSING):
-                self._timers.set(Timer.CLOSING, now, self._timeouts.closing_timeout)
 
     # --- verbs, from the application ----------------------------------------------------------------------------------
 
@@ -149,94 +126,7 @@ class Connection(Engine):
         self._outbox.put_control(Opcode.PONG, checked)
         self._statistics.pongs_sent += 1
 
-    def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "", *, now: float | None = None) -> None:
-        """Begin the closing handshake, behind everything that is queued; ``code`` 1005 sends none (RFC 6455 §7.1.2).
-
-        Before the connection is open it is abandoned instead. Once closing has begun, only a close frame that waited
-        for the application is released, with the code it had. Raises :exc:`LocalProtocolError` or :exc:`TypeError`,
-        naming the argument, for a code or reason that cannot be sent.
-        """
-        _check_type("code", code, int)
-        _check_type("reason", reason, str)
-        self._now = now if now is not None else self._now
-        if self._closing.phase is Phase.CONNECTING:
-            self.abort()
-        elif self._closing.owes_close_frame:
-            self._answer_close()
-        elif self._closing.may_send:
-            self._begin_close(code, reason)
-
-    def abort(self, *, now: float | None = None) -> None:
-        """Give the connection up, without a closing handshake: ``should_abort`` is true from now on."""
-        self._now = now if now is not None else self._now
-        if self._closing.report is None:
-            self._closing.give_up()
-            self._undelivered.append(self._settled())
-        self._abort = True
-
-    # --- pull-style reception -----------------------------------------------------------------------------------------
-
-    def gather(self, events: Sequence[Event]) -> list[Event]:
-        """Move the messages of a batch into the inbox; return the other events."""
-        if self._inbox is None:
-            self._inbox = Inbox(self._limits.inbox_size)
-        messages = [event for event in events if isinstance(event, str | bytes | Fragment)]
-        if self._closing.phase is Phase.CLOSE_SENT and not self._inbox.has_room:
-            # The application has closed and does not listen: what does not fit is dropped, and all behind it, so that
-            # the peer's close frame can be reached.
-            self._inbox.is_sealed = True
-        self._inbox.put(messages)
-        if len(messages) == len(events):
-            return []
-        return [event for event in events if not isinstance(event, str | bytes | Fragment)]
-
-    def next_message(self) -> Message | Fragment | None:
-        """The oldest message of the inbox; ``None`` if there is none. Asking for more than there is releases a close
-        frame that waited for the application.
-        """
-        item = None if self._inbox is None else self._inbox.take()
-        if item is None and self._closing.owes_close_frame:
-            self._answer_close()
-        return item
-
-    # --- out, to the world --------------------------------------------------------------------------------------------
-
-    def data_to_send(self) -> list[bytes]:
-        """Take the next batch of bytes, as buffers for one vectored write; empty when nothing waits.
-
-        Call it until it is empty, or until the transport wants no more: what has not been taken can still be overtaken.
-        """
-        if self._closing.owes_close_frame and self._inbox is None and not self._undelivered:
-            self._answer_close()  # push-style users write after they have dealt with the batch
-        buffers = self._outbox.take()
-        for buffer in buffers:
-            self._statistics.bytes_sent += len(buffer)
-        return buffers
-
-    def next_deadline(self) -> float | None:
-        """When to call :meth:`handle_timeout`, in monotonic seconds; ``None`` for never. May be in the past: call at
-        once.
-        """
-        return self._now if self._undelivered else self._timers.next_deadline
-
     # --- predicates and facts -----------------------------------------------------------------------------------------
-
-    @property
-    def state(self) -> State:
-        """Where the connection stands."""
-        return self._closing.state
-
-    @property
-    def can_send(self) -> bool:
-        """Whether :meth:`send` would take a message: the connection is open and the outbox below
-        ``Limits.outbox_size``.
-        """
-        return self._closing.may_send and self._outbox.has_room
-
-    @property
-    def should_abort(self) -> bool:
-        """Whether to drop the transport at once, with whatever it still holds. A last batch may be tried before."""
-        return self._abort
 
     @property
     def half_close(self) -> bool:
@@ -258,63 +148,9 @@ class Connection(Engine):
         return self._keepalive.awaits(payload)
 
     @property
-    def bytes_queued(self) -> int:
-        """Bytes that :meth:`data_to_send` has not given out yet."""
-        return self._outbox.size
-
-    @property
     def latency(self) -> Latency | None:
         """Round trips of pings so far; ``None`` before the first pong."""
         return self._keepalive.round_trips.summary()
-
-    @property
-    def statistics(self) -> Statistics:
-        """What has been counted so far, as a copy."""
-        return replace(self._statistics)
-
-    @property
-    def close_report(self) -> CloseReport | None:
-        """How the connection ended; ``None`` until that is settled."""
-        return self._closing.report
-
-    # --- sending ------------------------------------------------------------------------------------------------------
-
-    def _check_can_send(self) -> None:
-        """Raise unless a frame may be queued now."""
-        if not self._closing.may_send:
-            raise self._cannot_send()
-        if not self._outbox.has_room:
-            raise OutboxFull(
-                f"{self._outbox.size} bytes wait already; Limits.outbox_size is {self._limits.outbox_size}"
-            )
-
-    def _cannot_send(self) -> LocalProtocolError | ConnectionClosed:
-        if self._closing.report is not None:
-            return ConnectionClosed.from_report(self._closing.report)
-        if self._closing.phase is Phase.CONNECTING:
-            return LocalProtocolError("the connection is not open yet")
-        return LocalProtocolError("close() was called: nothing can follow a close frame (RFC 6455 §5.5.1)")
-
-    def _message_sent(self) -> None:
-        self._has_sent = True
-        self._statistics.messages_sent += 1
-
-    def _date_messages(self) -> None:
-        """Verbs know no time: a message counts as sent when the time is next told."""
-        if self._has_sent:
-            self._has_sent = False
-            self._last_activity = self._now
-
-
-def as_bytes(name: str, data: Buffer) -> bytes:
-    """``data`` as it is now. Raises :exc:`TypeError`, naming the argument: ``bytes(5)`` would be five zeros."""
-    _check_type(name, data, Buffer)
-    return bytes(data)
-
-
-def _check_type(name: str, value: object, expected: type | UnionType) -> None:
-    if not isinstance(value, expected):
-        raise TypeError(f"{name} must be {getattr(expected, '__name__', expected)}, not {type(value).__name__}")
 
 
 def _control_payload(payload: Buffer) -> bytes:

@@ -6,26 +6,22 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from .._codes import CloseCode
 from .._config import Limits, Timeouts
 from .._errors import RemoteProtocolError
 from .._events import Closed, Event, Fragment, Ping, Pong
-from .._protocol.closing import Closing
 from .._protocol.receiving import CloseFrame, conclusion, make_decoder
 from .._protocol.sending import Sender
-from .._protocol.states import Phase
 from .._speedups import FrameDecoder
 from .._types import Opcode, Receive, Role, Timer
-from .flow import ControlRate, Outbox
+from .base import EngineBase
+from .flow import ControlRate
 from .keepalive import Keepalive
-from .messages import Inbox
-from .statistics import Statistics
-from .timers import Timers
 
 if TYPE_CHECKING:
     from .._extensions.base import MessageTransform
@@ -36,7 +32,7 @@ __all__ = ["Engine"]
 _GRACE: Final = 1.0
 
 
-class Engine(ABC):
+class Engine(EngineBase):
     """The parts of one connection, and how they react to one another."""
 
     def __init__(
@@ -52,27 +48,14 @@ class Engine(ABC):
     ) -> None:
         if fragment_size < 1:
             raise ValueError(f"fragment_size must be positive, not {fragment_size!r}")
+        super().__init__(limits, timeouts, fragment_size, now if now is not None else 0.0)
         self._role = role
-        self._limits = limits
-        self._timeouts = timeouts
         self._receive = receive
         self._entropy = entropy
-        self._now = now if now is not None else 0.0
         self._started = False
-        self._closing = Closing()
-        self._timers = Timers()
         self._keepalive = Keepalive(self._now)
-        self._outbox = Outbox(limits.outbox_size, fragment_size)
-        self._statistics = Statistics()
         self._control_rate: ControlRate | None = None
         self._decoder: FrameDecoder | None = None
-        self._inbox: Inbox | None = None
-        self._last_activity = self._now
-        self._has_sent = False  # since the time was last told
-        self._cause: Timer | None = None  # the timer that made this side say goodbye
-        # Events that a verb has caused: the next *in* call returns them.
-        self._undelivered: list[Event] = []
-        self._transport_ended = self._abort = False
         #: The subprotocol agreed on, or ``None``.
         self.subprotocol: str | None = None
         #: The names of the extensions in use.
@@ -102,13 +85,18 @@ class Engine(ABC):
         self.subprotocol = subprotocol
         self.extensions = extensions
         self._outbox.open(Sender(self._entropy, transforms))
-        self._decoder = make_decoder(self._role, receive=self._receive, limits=self._limits, transforms=transforms)
+        self._decoder = make_decoder(self._hears_as, receive=self._receive, limits=self._limits, transforms=transforms)
         self._control_rate = ControlRate(self._limits.control_frame_rate, now)
         self._last_activity = now
         self._timers.clear(Timer.OPENING)
         self._timers.set(Timer.PING, now, self._timeouts.ping_interval)
         self._timers.set(Timer.IDLE, now, self._timeouts.idle_timeout)
         return self._receive_frames(rest, now) if rest else []
+
+    @property
+    def _hears_as(self) -> Role:
+        """Whose ears this side has: a server hears masked frames, a client unmasked ones (RFC 6455 §5.1)."""
+        return self._role
 
     def _handshake_offence(self, offence: RemoteProtocolError, timer: Timer | None = None) -> Closed:
         self._closing.offended(offence)
@@ -161,7 +149,7 @@ class Engine(ABC):
         events.append(self._settled())
         if not self._closing.owes_close_frame:
             return
-        if had_messages or (self._inbox is not None and (self._inbox or self._inbox.is_answering)):
+        if had_messages or self._is_being_answered():
             limit = self._timeouts.closing_timeout
             self._timers.set(Timer.GRACE, self._now, _GRACE if limit is None else min(_GRACE, limit / 2))
         else:
@@ -174,26 +162,16 @@ class Engine(ABC):
         self._statistics.pings_sent += 1
         return payload
 
-    @property
-    def wants_read(self) -> bool:
-        """Whether the transport should be read: false while the inbox is over its mark, or nothing more can come."""
-        if self._transport_ended:
-            return False
-        return self._inbox is None or self._inbox.has_room or self._closing.phase is not Phase.OPEN
-
     # --- closing ------------------------------------------------------------------------------------------------------
 
     def _begin_close(self, code: int, reason: str) -> None:
-        """Say goodbye first, behind everything that is queued."""
         self._outbox.put_close(self._closing.close(code, reason))
         self._begin_closing_time()
 
     def _answer_close(self) -> None:
-        """Let the owed close frame go."""
         self._outbox.put_close(self._closing.answer())
 
     def _settled(self, *, timer: Timer | None = None, error: BaseException | None = None) -> Closed:
-        """It is settled how the connection ends: the one ``Closed`` event."""
         self._begin_closing_time()
         pong = self._keepalive.last_pong
         return Closed(
@@ -206,12 +184,6 @@ class Engine(ABC):
             )
         )
 
-    def _begin_closing_time(self) -> None:
-        """From the first close frame on, one timer bounds everything up to the end of the transport."""
-        if not self._timers.is_set(Timer.CLOSING):
-            self._timers.set(Timer.CLOSING, self._now, self._timeouts.closing_timeout)
-        self._timers.keep_only(Timer.CLOSING)
-
     def _transport_end(self, now: float, error: BaseException | None) -> list[Event]:
         self._now = now
         events = self._with_undelivered([])
@@ -221,25 +193,10 @@ class Engine(ABC):
             events.append(self._settled(error=error))
         return events
 
-    def _give_up(self, timer: Timer) -> list[Event]:
-        """End it now, because ``timer`` fired."""
-        self._abort = True
-        self._closing.give_up()
-        return [self._settled(timer=timer)] if self._closing.report is None else []
-
-    def _with_undelivered(self, events: list[Event]) -> list[Event]:
-        """``events`` behind those that a verb had caused."""
-        earlier, self._undelivered = self._undelivered, []
-        return earlier + events
+    def _show_activity(self, now: float) -> None:
+        self._keepalive.last_life = self._last_activity = now
 
     # --- timers -------------------------------------------------------------------------------------------------------
-
-    def _expire(self) -> list[Event]:
-        """Do what every timer that is due calls for."""
-        events: list[Event] = []
-        while (timer := self._timers.pop_expired(self._now)) is not None:
-            events += self._EXPIRED[timer](self)
-        return events
 
     def _opening_timed_out(self) -> list[Event]:
         """The handshake took too long. A server answers that; a client leaves."""
@@ -278,32 +235,14 @@ class Engine(ABC):
         self._outbox.put_close(close)
         return events
 
-    def _idle_too_long(self) -> list[Event]:
-        timeout = self._timeouts.idle_timeout
-        assert timeout is not None, "the timer is set only with a timeout"
-        if self._last_activity + timeout > self._now:
-            self._timers.set(Timer.IDLE, self._last_activity, timeout)
-        else:
-            self._cause = Timer.IDLE
-            self._begin_close(CloseCode.GOING_AWAY, "idle")
-        return []
-
-    def _grace_over(self) -> list[Event]:
-        if self._closing.owes_close_frame:
-            self._answer_close()
-        return []
-
-    def _closing_expired(self) -> list[Event]:
-        return self._give_up(Timer.CLOSING)
-
     #: What each timer does when it fires.
-    _EXPIRED: ClassVar[Mapping[Timer, Callable[[Engine], list[Event]]]] = MappingProxyType(
+    _EXPIRED: ClassVar[Mapping[Timer, Callable[[Any], list[Event]]]] = MappingProxyType(
         {
             Timer.OPENING: _opening_expired,
             Timer.PING: _ping_due,
             Timer.PONG: _pong_overdue,
-            Timer.IDLE: _idle_too_long,
-            Timer.GRACE: _grace_over,
-            Timer.CLOSING: _closing_expired,
+            Timer.IDLE: EngineBase._idle_too_long,
+            Timer.GRACE: EngineBase._grace_over,
+            Timer.CLOSING: EngineBase._closing_expired,
         }
     )

@@ -17,7 +17,8 @@ from .._headers import HeadersLike
 from .._protocol.states import Phase
 from .._types import Buffer, Initiator, Receive, Role, Timer
 from .._violations import Violation
-from .connection import DEFAULT_FRAGMENT_SIZE, Connection, as_bytes
+from .arguments import as_bytes
+from .connection import DEFAULT_FRAGMENT_SIZE, Connection
 
 if TYPE_CHECKING:
     from .._extensions.base import Extension

@@ -13,7 +13,6 @@ from .._driver.connection import DEFAULT_FRAGMENT_SIZE, Connection
 from .._events import Event
 from .._extensions.base import Extension
 from .._handshake.negotiation import Negotiated, accept_extensions, check_extensions, confirm_extensions
-from .._protocol.receiving import make_decoder
 from .._types import Receive, Role
 
 __all__ = ["FramesConnection"]
@@ -60,12 +59,15 @@ class FramesConnection(Connection):
             entropy=entropy if masks else None,
             now=now,
         )
+        self._masked = masked
         self._open(None, agreed.names, agreed.transforms, b"")
-        if not masked:  # a client's decoder is the one that hears unmasked frames
-            self._decoder = make_decoder(Role.CLIENT, receive=receive, limits=limits, transforms=agreed.transforms)
 
     def _receive_handshake(self, data: bytes) -> list[Event]:  # pragma: no cover - it is open before any byte can come
         raise AssertionError(f"there is no handshake to read {len(data)} bytes of")
+
+    @property
+    def _hears_as(self) -> Role:
+        return self._role if self._masked else Role.CLIENT
 
 
 def _agree(role: Role, extensions: Sequence[Extension], limits: Limits) -> Negotiated:

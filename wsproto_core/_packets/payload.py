@@ -5,6 +5,7 @@ These peers carry bytes. A ``str`` always leaves as UTF-8; it comes out as ``str
 
 from __future__ import annotations
 
+from .._driver.arguments import check_type
 from .._errors import LocalProtocolError
 from .._protocol.sending import encode_message
 from .._types import Buffer, Message, Opcode
@@ -34,11 +35,6 @@ def check_goodbye(code: int, reason: str) -> bytes:
     Returns the payload that a close frame would have. Raises :exc:`LocalProtocolError` or :exc:`TypeError`, naming the
     argument.
     """
-    _check_type("code", code, int)
-    _check_type("reason", reason, str)
+    check_type("code", code, int)
+    check_type("reason", reason, str)
     return encode_close_payload(code, reason)
-
-
-def _check_type(name: str, value: object, expected: type) -> None:
-    if not isinstance(value, expected):
-        raise TypeError(f"{name} must be {expected.__name__}, not {type(value).__name__}")

@@ -1,0 +1,272 @@
+"""What every engine that carries messages over a stream of bytes has in common: an outbox, an inbox, timers, an end.
+
+:class:`Engine` makes WebSocket of it, ``_packets.stream`` messages told apart by a codec. Nothing here knows a frame.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from .._codes import CloseCode
+from .._config import Limits, Timeouts
+from .._errors import ConnectionClosed, LocalProtocolError, OutboxFull
+from .._events import Closed, CloseReport, Event, Fragment
+from .._protocol.closing import Closing
+from .._protocol.states import Phase
+from .._types import Message, Receive, State, Timer
+from .arguments import check_type
+from .flow import Outbox
+from .messages import Inbox
+from .statistics import Statistics
+from .timers import Timers
+
+__all__ = ["EngineBase"]
+
+
+class EngineBase(ABC):
+    """The parts of one connection that carries messages."""
+
+    def __init__(self, limits: Limits, timeouts: Timeouts, fragment_size: int, now: float) -> None:
+        self._limits = limits
+        self._timeouts = timeouts
+        self._now = self._last_activity = now
+        self._closing = Closing()
+        self._timers = Timers()
+        self._outbox = Outbox(limits.outbox_size, fragment_size)
+        self._inbox: Inbox | None = None
+        self._statistics = Statistics()
+        self._has_sent = False  # since the time was last told
+        self._cause: Timer | None = None  # the timer that made this side say goodbye
+        # Events that a verb has caused: the next *in* call returns them.
+        self._undelivered: list[Event] = []
+        self._transport_ended = self._abort = False
+
+    # --- in, from the world -------------------------------------------------------------------------------------------
+
+    def handle_timeout(self, now: float) -> list[Event]:
+        """Do whatever is due at ``now``. Harmless when nothing is."""
+        self._now = now
+        self._date_messages()
+        events: list[Event] = []
+        while (timer := self._timers.pop_expired(now)) is not None:
+            events += self._EXPIRED[timer](self)
+        return self._with_undelivered(events)
+
+    def transmitted(self, n_bytes: int, now: float) -> None:
+        """Report that ``n_bytes`` given out earlier have left this machine's hands.
+
+        Optional. Adapters call it so that a peer which reads slowly, but reads, is not taken for dead: bytes that leave
+        while others wait behind them are a sign of life, and the closing time begins when none do.
+        """
+        self._now = now
+        self._date_messages()
+        if n_bytes > 0 and self._outbox:
+            self._show_activity(now)
+            if self._timers.is_set(Timer.CLOSING):
+                self._timers.set(Timer.CLOSING, now, self._timeouts.closing_timeout)
+
+    # --- verbs, from the application ----------------------------------------------------------------------------------
+
+    def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "", *, now: float | None = None) -> None:
+        """Say goodbye, behind everything that is queued; ``code`` 1005 sends none (RFC 6455 §7.1.2).
+
+        Before the connection is open it is abandoned instead. Once closing has begun, only a goodbye that waited for
+        the application is released, with the code it had. Raises :exc:`LocalProtocolError` or :exc:`TypeError`, naming
+        the argument, for a code or reason that no close frame could carry.
+        """
+        check_type("code", code, int)
+        check_type("reason", reason, str)
+        self._now = now if now is not None else self._now
+        if self._closing.phase is Phase.CONNECTING:
+            self.abort()
+        elif self._closing.owes_close_frame:
+            self._answer_close()
+        elif self._closing.may_send:
+            self._begin_close(code, reason)
+
+    def abort(self, *, now: float | None = None) -> None:
+        """Give the connection up, without a goodbye: ``should_abort`` is true from now on."""
+        self._now = now if now is not None else self._now
+        if self._closing.report is None:
+            self._closing.give_up()
+            self._undelivered.append(self._settled())
+        self._abort = True
+
+    # --- pull-style reception -----------------------------------------------------------------------------------------
+
+    def gather(self, events: Sequence[Event]) -> list[Event]:
+        """Move the messages of a batch into the inbox; return the other events."""
+        if self._inbox is None:
+            self._inbox = Inbox(self._limits.inbox_size)
+        messages = [event for event in events if isinstance(event, str | bytes | Fragment)]
+        if self._closing.phase is Phase.CLOSE_SENT and not self._inbox.has_room:
+            # The application has closed and does not listen: what does not fit is dropped, and all behind it, so that
+            # the peer's close frame can be reached.
+            self._inbox.is_sealed = True
+        self._inbox.put(messages)
+        if len(messages) == len(events):
+            return []
+        return [event for event in events if not isinstance(event, str | bytes | Fragment)]
+
+    def next_message(self) -> Message | Fragment | None:
+        """The oldest message of the inbox; ``None`` if there is none. Asking for more than there is releases a goodbye
+        that waited for the application.
+        """
+        item = None if self._inbox is None else self._inbox.take()
+        if item is None and self._closing.owes_close_frame:
+            self._answer_close()
+        return item
+
+    # --- out, to the world --------------------------------------------------------------------------------------------
+
+    def data_to_send(self) -> list[bytes]:
+        """Take the next batch of bytes, as buffers for one vectored write; empty when nothing waits.
+
+        Call it until it is empty, or until the transport wants no more: what has not been taken can still be overtaken.
+        """
+        if self._closing.owes_close_frame and self._inbox is None and not self._undelivered:
+            self._answer_close()  # push-style users write after they have dealt with the batch
+        buffers = self._outbox.take()
+        for buffer in buffers:
+            self._statistics.bytes_sent += len(buffer)
+        return buffers
+
+    def next_deadline(self) -> float | None:
+        """When to call :meth:`handle_timeout`, in monotonic seconds; ``None`` for never. May be in the past: call at
+        once.
+        """
+        return self._now if self._undelivered else self._timers.next_deadline
+
+    # --- predicates and facts -----------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """Where the connection stands."""
+        return self._closing.state
+
+    @property
+    def wants_read(self) -> bool:
+        """Whether the transport should be read: false while the inbox is over its mark, or nothing more can come."""
+        if self._transport_ended:
+            return False
+        return self._inbox is None or self._inbox.has_room or self._closing.phase is not Phase.OPEN
+
+    @property
+    def can_send(self) -> bool:
+        """Whether :meth:`send` would take a message: the connection is open and the outbox below
+        ``Limits.outbox_size``.
+        """
+        return self._closing.may_send and self._outbox.has_room
+
+    @property
+    def should_abort(self) -> bool:
+        """Whether to drop the transport at once, with whatever it still holds. A last batch may be tried before."""
+        return self._abort
+
+    @property
+    def receive(self) -> Receive:
+        """How much of a message is gathered before it is handed over."""
+        return Receive.MESSAGES
+
+    @property
+    def bytes_queued(self) -> int:
+        """Bytes that :meth:`data_to_send` has not given out yet."""
+        return self._outbox.size
+
+    @property
+    def statistics(self) -> Statistics:
+        """What has been counted so far, as a copy."""
+        return replace(self._statistics)
+
+    @property
+    def close_report(self) -> CloseReport | None:
+        """How the connection ended; ``None`` until that is settled."""
+        return self._closing.report
+
+    # --- behind the face ----------------------------------------------------------------------------------------------
+
+    #: What each timer does when it fires.
+    _EXPIRED: ClassVar[Mapping[Timer, Callable[[Any], list[Event]]]]
+
+    @abstractmethod
+    def _answer_close(self) -> None:
+        """Let the goodbye go that waited for the application."""
+
+    @abstractmethod
+    def _begin_close(self, code: int, reason: str) -> None:
+        """Say goodbye first, behind everything that is queued."""
+
+    @abstractmethod
+    def _settled(self, *, timer: Timer | None = None, error: BaseException | None = None) -> Closed:
+        """It is settled how the connection ends: the one ``Closed`` event."""
+
+    def _with_undelivered(self, events: list[Event]) -> list[Event]:
+        """``events`` behind those that a verb had caused."""
+        earlier, self._undelivered = self._undelivered, []
+        return earlier + events
+
+    def _check_can_send(self) -> None:
+        """Raise unless a message may be queued now."""
+        if not self._closing.may_send:
+            raise self._cannot_send()
+        if not self._outbox.has_room:
+            raise OutboxFull(
+                f"{self._outbox.size} bytes wait already; Limits.outbox_size is {self._limits.outbox_size}"
+            )
+
+    def _cannot_send(self) -> LocalProtocolError | ConnectionClosed:
+        if self._closing.report is not None:
+            return ConnectionClosed.from_report(self._closing.report)
+        if self._closing.phase is Phase.CONNECTING:
+            return LocalProtocolError("the connection is not open yet")
+        return LocalProtocolError("close() was called: nothing can follow it (RFC 6455 §5.5.1)")
+
+    def _message_sent(self) -> None:
+        self._has_sent = True
+        self._statistics.messages_sent += 1
+
+    def _date_messages(self) -> None:
+        """Verbs know no time: a message counts as sent when the time is next told."""
+        if self._has_sent:
+            self._has_sent = False
+            self._last_activity = self._now
+
+    def _show_activity(self, now: float) -> None:
+        self._last_activity = now
+
+    def _idle_too_long(self) -> list[Event]:
+        timeout = self._timeouts.idle_timeout
+        assert timeout is not None, "the timer is set only with a timeout"
+        if self._last_activity + timeout > self._now:
+            self._timers.set(Timer.IDLE, self._last_activity, timeout)
+        else:
+            self._cause = Timer.IDLE
+            self._begin_close(CloseCode.GOING_AWAY, "idle")
+        return []
+
+    def _is_being_answered(self) -> bool:
+        """Whether the application may still answer what it was given, or was not given yet."""
+        return self._inbox is not None and bool(self._inbox or self._inbox.is_answering)
+
+    def _begin_closing_time(self) -> None:
+        """From the first goodbye on, one timer bounds everything up to the end of the transport."""
+        if not self._timers.is_set(Timer.CLOSING):
+            self._timers.set(Timer.CLOSING, self._now, self._timeouts.closing_timeout)
+        self._timers.keep_only(Timer.CLOSING)
+
+    def _give_up(self, timer: Timer) -> list[Event]:
+        """End it now, because ``timer`` fired."""
+        self._abort = True
+        self._closing.give_up()
+        return [self._settled(timer=timer)] if self._closing.report is None else []
+
+    def _grace_over(self) -> list[Event]:
+        if self._closing.owes_close_frame:
+            self._answer_close()
+        return []
+
+    def _closing_expired(self) -> list[Event]:
+        return self._give_up(Timer.CLOSING)
