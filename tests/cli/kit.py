@@ -11,9 +11,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO, Final, TypeAlias
+from typing import IO, Any, Final, TypeAlias
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -22,6 +22,12 @@ from websockets.sync.server import Server, ServerConnection, serve
 #: Seconds after which a test gives up waiting for something that should come at once.
 PATIENCE: Final = 20.0
 COMMAND: Final = (sys.executable, "-m", "wsproto_cli")
+
+#: An opening handshake, for clients that then say nothing more.
+UPGRADE: Final = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -50,10 +56,16 @@ def closing_frame(ws: ServerConnection) -> tuple[int, str]:
 class Running:
     """A command that runs: write to its ``stdin``, wait for lines of ``stdout`` and ``stderr``."""
 
-    def __init__(self, *arguments: str, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        command: Sequence[str] = COMMAND,
+        pass_fds: Sequence[int] = (),
+    ) -> None:
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(
-            [*COMMAND, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, env=env or environment()
+            [*command, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, env=env or environment(), pass_fds=pass_fds
         )
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -126,8 +138,8 @@ class _Lines:
 
 
 @contextmanager
-def running(*arguments: str, env: dict[str, str] | None = None) -> Iterator[Running]:
-    command = Running(*arguments, env=env)
+def running(*arguments: str, **options: Any) -> Iterator[Running]:
+    command = Running(*arguments, **options)
     try:
         yield command
     finally:
@@ -137,15 +149,15 @@ def running(*arguments: str, env: dict[str, str] | None = None) -> Iterator[Runn
 class Echo(Running):
     """A running ``wsproto echo``; ``uri`` is where it listens."""
 
-    def __init__(self, *arguments: str) -> None:
-        super().__init__("echo", "--port", "0", *arguments)
+    def __init__(self, *arguments: str, env: dict[str, str] | None = None) -> None:
+        super().__init__("echo", "--port", "0", *arguments, env=env)
         self.uri = self.stdout.until(r"^listening on (\S+)$")[1]
         self.port = int(self.uri.rstrip("/").rpartition(":")[2]) if "unix:" not in self.uri else 0
 
 
 @contextmanager
-def echo(*arguments: str) -> Iterator[Echo]:
-    command = Echo(*arguments)
+def echo(*arguments: str, env: dict[str, str] | None = None) -> Iterator[Echo]:
+    command = Echo(*arguments, env=env)
     try:
         yield command
     finally:

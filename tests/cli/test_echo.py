@@ -14,15 +14,22 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import connect
 
-from tests.cli.kit import echo, running, wsproto
+from tests.cli.kit import UPGRADE, echo, running, wsproto
 
-LOOPS = [(), ("--uvloop",)]
+RUNTIMES = {
+    "asyncio": (),
+    "uvloop": ("--uvloop",),
+    "trio": ("--runtime", "trio"),
+    "anyio": ("--runtime", "anyio"),
+    "threads": ("--runtime", "threads"),
+}
+every_runtime = pytest.mark.parametrize("runtime", RUNTIMES.values(), ids=RUNTIMES)
 
 
-@pytest.mark.parametrize("loop", LOOPS, ids=["asyncio", "uvloop"])
+@every_runtime
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_it_echoes_and_goes_away_politely(loop: tuple[str, ...], number: signal.Signals) -> None:
-    with echo(*loop) as server, connect(server.uri) as ws:
+def test_it_echoes_and_goes_away_politely(runtime: tuple[str, ...], number: signal.Signals) -> None:
+    with echo(*runtime) as server, connect(server.uri) as ws:
         for message in ("text", b"binary", "", "é" * 10_000):
             ws.send(message)
             assert ws.recv() == message
@@ -35,8 +42,20 @@ def test_it_echoes_and_goes_away_politely(loop: tuple[str, ...], number: signal.
         assert server.stderr.text() == ""
 
 
-def test_plain_http_gets_a_text() -> None:
-    with echo() as server:
+@every_runtime
+def test_a_second_signal_does_not_wait(runtime: tuple[str, ...]) -> None:
+    with echo(*runtime) as server, socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(UPGRADE)
+        assert b" 101 " in client.recv(4096)
+        server.signal(signal.SIGTERM)
+        assert client.recv(4096) == b"\x88\x02\x03\xe9"  # 1001, which is never answered
+        server.signal(signal.SIGTERM)
+        assert server.wait() == -signal.SIGTERM
+
+
+@every_runtime
+def test_plain_http_gets_a_text(runtime: tuple[str, ...]) -> None:
+    with echo(*runtime) as server:
         client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
         client.request("GET", "/health")
         response = client.getresponse()
@@ -74,9 +93,10 @@ def test_the_number_of_connections_is_limited() -> None:
         assert ws.recv() == "still here"
 
 
-def test_a_unix_socket(tmp_path: Path) -> None:
+@every_runtime
+def test_a_unix_socket(runtime: tuple[str, ...], tmp_path: Path) -> None:
     path = tmp_path / "echo.sock"
-    with running("echo", "--unix", str(path)) as server:
+    with running("echo", "--unix", str(path), *runtime) as server:
         server.stdout.until("^listening on unix:")
         done = wsproto("connect", "ws://localhost/", "--unix", str(path), "--wait", "0.3", stdin=b"hi")
         assert (done.returncode, done.stdout) == (0, b"hi\n")
@@ -114,6 +134,17 @@ def test_rubbish_leaves_no_trace() -> None:
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
         assert server.stderr.text() == ""
+
+
+def test_several_addresses_share_a_command() -> None:
+    """``localhost`` has two here and there, and one elsewhere: each is told, and each answers."""
+    with running("echo", "--host", "localhost", "--port", "0") as server:
+        uris = server.stdout.until("^listening on (.+)$")[1].split(", ")
+        assert uris
+        for uri in uris:
+            with connect(uri) as ws:
+                ws.send("x")
+                assert ws.recv() == "x"
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")

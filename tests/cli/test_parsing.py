@@ -112,10 +112,28 @@ def test_uvloop_that_is_missing_is_a_usage_error(
     assert "argument --uvloop: uvloop is not installed" in usage_error(capsys, "echo", "--uvloop")
 
 
+@pytest.mark.parametrize("runtime", ["trio", "anyio"])
+def test_a_runtime_that_is_missing_is_a_usage_error(
+    runtime: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wsproto_cli.echo.find_spec", lambda name: None)
+    words = usage_error(capsys, "echo", "--runtime", runtime)
+    assert words.endswith(f"argument --runtime: {runtime} is not installed; pip install 'wsproto-core[{runtime}]'")
+
+
+def test_uvloop_is_for_asyncio(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--uvloop: needs --runtime asyncio" in usage_error(capsys, "echo", "--uvloop", "--runtime", "trio")
+
+
+def test_a_runtime_that_nobody_knows_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "argument --runtime: invalid choice: 'twisted'" in usage_error(capsys, "echo", "--runtime", "twisted")
+
+
 # --------------------------------------------------------------------------------------------------- the values
 
 
 def test_values_mean_what_they_say() -> None:
+    assert options.count("17") == 17
     assert options.count_or_none("17") == 17
     assert options.count_or_none("none") is None
     assert options.seconds_or_none("none") is None

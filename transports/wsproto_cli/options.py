@@ -30,6 +30,7 @@ __all__ = [
     "bearer_credentials",
     "close_code",
     "close_reason",
+    "count",
     "count_or_none",
     "header",
     "naming_file",
@@ -54,11 +55,18 @@ def uri(text: str) -> str:
     return text
 
 
+def count(text: str) -> int:
+    """A positive whole number."""
+    if not _is_count(text):
+        raise ArgumentTypeError(f"expected a positive whole number, not {text!r}")
+    return int(text)
+
+
 def count_or_none(text: str) -> int | None:
     """A positive whole number, or ``none``."""
     if text == "none":
         return None
-    if not text.isascii() or not text.isdecimal() or len(text) > 18 or int(text) == 0:
+    if not _is_count(text):
         raise ArgumentTypeError(f"expected a positive whole number or none, not {text!r}")
     return int(text)
 
@@ -167,6 +175,10 @@ def naming_file(option: str) -> Generator[None, None, None]:
         raise UsageError(f"argument {option}: {words}") from None
     except OSError as error:
         raise UsageError(f"argument {option}: {error.strerror or error}") from None
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 18 and int(text) > 0
 
 
 def _number(text: str) -> float:

@@ -1,0 +1,165 @@
+"""The runtimes that ``wsproto echo`` runs on: a table, and the life of a server from its first moment to a signal.
+
+trio and anyio have ``run`` and ``open_signal_receiver`` under these names; for asyncio they are made here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import functools
+import signal
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from queue import SimpleQueue
+from socket import socket
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+from .echoing import Echo, Log, serve_options
+from .status import tell_in_one_line
+
+__all__ = ["GRACE_PERIOD", "RUNTIMES", "STOP_SIGNALS", "Life", "Runtime", "open_signal_receiver", "serve"]
+
+#: Seconds that connections and handlers have to end in, once a signal has come.
+GRACE_PERIOD: Final = 3.0
+#: What makes a server close.
+STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+#: As long as the context lasts, signals do not end the process but come out of the iterator.
+_SignalReceiver: TypeAlias = Callable[..., AbstractContextManager[AsyncIterator[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """Whom to tell of the two turning points of a server: it listens, and it begins to close."""
+
+    listening: Callable[[], None]
+    closing: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """What is to be run: an adapter's ``serve()``, with its arguments."""
+
+    serve: Callable[..., Any]
+    echo: Echo
+    arguments: Mapping[str, Any]
+    life: Life
+    uvloop: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """One runtime: the adapter for it, what has to be installed, if anything, and how to run a server there."""
+
+    adapter: str
+    requires: str | None
+    run: Callable[[_Server], None]
+
+
+def serve(options: argparse.Namespace, sockets: Sequence[socket], log: Log, life: Life) -> None:
+    """Serve on ``sockets`` until SIGINT or SIGTERM, then close every connection with 1001. A second signal does what it
+    does to any process. Raises :exc:`UsageError`.
+    """
+    runtime = RUNTIMES[options.runtime]
+    echo = Echo(log)
+    arguments = serve_options(options, sockets, echo)
+    runtime.run(_Server(import_module(runtime.adapter).serve, echo, arguments, life, options.uvloop))
+
+
+async def _live(server: _Server, receive_signals: _SignalReceiver) -> None:
+    async with server.serve(server.echo.handle, **server.arguments) as running:
+        with receive_signals(*STOP_SIGNALS) as signals:
+            server.life.listening()
+            await anext(signals)
+        server.life.closing()
+        await running.close(grace_period=GRACE_PERIOD)
+
+
+# --- asyncio ------------------------------------------------------------------------------------------------------
+
+
+def _run_asyncio(server: _Server) -> None:
+    factory = import_module("uvloop").new_event_loop if server.uvloop else None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.get_loop().set_exception_handler(tell_in_one_line)
+        runner.run(_live(server, open_signal_receiver))
+
+
+@contextmanager
+def open_signal_receiver(*numbers: int) -> Generator[AsyncIterator[int], None, None]:
+    """What trio and anyio have under this name, for asyncio."""
+    arrivals: asyncio.Queue[int] = asyncio.Queue()
+    with ExitStack() as handlers:
+        for number in numbers:
+            handlers.callback(_handle(number, functools.partial(arrivals.put_nowait, number)))
+        yield _each(arrivals)
+
+
+def _handle(number: int, act: Callable[[], None]) -> Callable[[], object]:
+    """Let the event loop call ``act`` for each such signal; return what undoes that."""
+    loop = asyncio.get_running_loop()
+    try:
+        loop.add_signal_handler(number, act)
+    except NotImplementedError:  # Windows
+        return _handle_natively(number, functools.partial(loop.call_soon_threadsafe, act))
+    return functools.partial(loop.remove_signal_handler, number)
+
+
+def _handle_natively(number: int, act: Callable[[], object]) -> Callable[[], object]:
+    """The same without a loop. ``act`` runs between any two steps of the main thread."""
+
+    def handler(*_: object) -> None:
+        act()
+
+    return functools.partial(signal.signal, number, signal.signal(number, handler))
+
+
+async def _each(arrivals: asyncio.Queue[int]) -> AsyncIterator[int]:
+    while True:
+        yield await arrivals.get()
+
+
+# --- trio and anyio -----------------------------------------------------------------------------------------------
+
+
+def _run_library(name: str, server: _Server) -> None:
+    library = import_module(name)
+    library.run(_live, server, library.open_signal_receiver)
+
+
+# --- threads ------------------------------------------------------------------------------------------------------
+
+
+def _run_threads(server: _Server) -> None:
+    with server.serve(server.echo.handle_in_thread, **server.arguments) as running:
+        with _signals() as arrivals:
+            server.life.listening()
+            arrivals.get()
+        server.life.closing()
+        running.close(grace_period=GRACE_PERIOD)
+
+
+@contextmanager
+def _signals() -> Generator[SimpleQueue[None], None, None]:
+    """Signals as the items of a queue of the one kind that a handler may put into while the same thread waits."""
+    arrivals: SimpleQueue[None] = SimpleQueue()
+    with ExitStack() as handlers:
+        for number in STOP_SIGNALS:
+            handlers.callback(_handle_natively(number, functools.partial(arrivals.put, None)))
+        yield arrivals
+
+
+# --- the table ----------------------------------------------------------------------------------------------------
+
+RUNTIMES: Final[Mapping[str, Runtime]] = MappingProxyType(
+    {
+        "asyncio": Runtime("wsproto_asyncio", None, _run_asyncio),
+        "trio": Runtime("wsproto_trio", "trio", functools.partial(_run_library, "trio")),
+        "anyio": Runtime("wsproto_anyio", "anyio", functools.partial(_run_library, "anyio")),
+        "threads": Runtime("wsproto_sockets", None, _run_threads),
+    }
+)
