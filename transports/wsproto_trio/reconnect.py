@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from types import TracebackType
-from typing import Any, Final, cast
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from types import MappingProxyType, TracebackType
+from typing import Any, Final
 
 import trio
 
-from wsproto_core import Backoff, connections, is_retryable
+from wsproto_core import Advice, Backoff, Comeback, Connections, OutboxLimits, PendingMessages, Reopening
 
 from .client import connect
 from .household import Household
@@ -18,6 +18,8 @@ from .peer import WebSocket
 __all__ = ["reconnect"]
 
 _DEFAULT_BACKOFF: Final = Backoff()
+_DEFAULT_OUTBOX: Final = OutboxLimits()
+_NO_ADVICE: Final[Mapping[int, Advice]] = MappingProxyType({})
 
 
 class reconnect:  # noqa: N801  (it is used like a function, and is a context manager)
@@ -28,13 +30,21 @@ class reconnect:  # noqa: N801  (it is used like a function, and is a context ma
                 ...
 
     The body of the loop is the life of one connection; when it comes to its end, or to ``continue``, the connection is
-    closed and the next one made. ``break`` ends the loop, and leaving the ``async with`` block closes what is still
-    open. Between attempts it waits as ``backoff`` says; an open connection starts the count anew. ``retry(error)``
-    tells which failures, and which ends (as :exc:`ConnectionClosed`), are worth another attempt; any other is raised.
-    ``options`` are those of :func:`connect`, which are checked at once.
+    closed and the next one made. ``break`` ends the loop, and leaving the block closes what is still open.
 
-    On trio it takes a block around the loop, because the tasks that serve a connection must not outlive the place where
-    they began, and a loop that is left by ``break`` tells nobody. Iterating over it without is a :exc:`TypeError`.
+    * ``backoff``: how long to wait between attempts, and when to give up.
+    * ``advice``: what close codes of the server say about coming back, on top of :data:`CLOSE_CODE_ADVICE`:
+      ``{4001: Advice(returns=False)}``. A ``Retry-After`` of a server that refuses is heard in any case.
+    * ``retry(error)``: whether a failure, or an end (as :exc:`ConnectionClosed`), is worth another attempt; without it,
+      as :func:`is_retryable` and ``advice`` say. What is not is raised.
+    * ``opened(ws, reopening)``: a coroutine function, called with each new connection and a :class:`Reopening` before
+      the loop gets it: the place to subscribe anew. If it raises, the attempt has failed.
+    * ``outbox``: what ``connections.send_later(message)`` keeps while there is no connection.
+    * ``options``: those of :func:`connect`, which are checked at once.
+
+    On trio it takes the block around the loop, because the tasks that serve a connection must not outlive the place
+    where they began, and a loop that is left by ``break`` tells nobody. Iterating over it without is a
+    :exc:`TypeError`.
     """
 
     def __init__(
@@ -42,31 +52,43 @@ class reconnect:  # noqa: N801  (it is used like a function, and is a context ma
         uri: str,
         *,
         backoff: Backoff = _DEFAULT_BACKOFF,
-        retry: Callable[[BaseException], bool] = is_retryable,
+        advice: Mapping[int, Advice] = _NO_ADVICE,
+        retry: Callable[[BaseException], bool] | None = None,
+        opened: Callable[[WebSocket, Reopening], Awaitable[object]] | None = None,
+        outbox: OutboxLimits = _DEFAULT_OUTBOX,
         **options: Any,
     ) -> None:
         connect(uri, **options)  # an option that cannot work is told now, and not in the background later
         if "nursery" in options:
             raise TypeError("reconnect() has a nursery of its own")
         self._uri = uri
-        self._backoff = backoff
-        self._retry = retry
         self._options = options
+        self._comeback = Comeback(backoff, advice=advice, retry=retry)
+        self._pending = PendingMessages[WebSocket](outbox)
+        self._opened = opened
         self._household = Household()
         self._ws: WebSocket | None = None  # the latest
 
     def __aiter__(self) -> AsyncIterator[WebSocket]:
         raise TypeError("on trio: async with reconnect(...) as connections: async for ws in connections: ...")
 
-    async def __aenter__(self) -> AsyncIterator[WebSocket]:
+    async def __aenter__(self) -> Connections[WebSocket]:
         nursery = await self._household.open()
 
         async def dial() -> WebSocket:
             self._ws = await connect(self._uri, **self._options).open_in(nursery)
             return self._ws
 
-        iterator = connections(dial, trio.sleep, random.random, self._backoff, self._retry)
-        self._connections = cast(AsyncGenerator[WebSocket, None], iterator)
+        self._connections = Connections(
+            dial,
+            self._comeback,
+            self._pending,
+            opened=self._opened,
+            now=trio.current_time,
+            chance=random.random,
+            sleep=trio.sleep,
+            start=nursery.start_soon,
+        )
         return self._connections
 
     async def __aexit__(

@@ -1,121 +1,160 @@
-"""When to try again: exponential backoff with full jitter, as data, and the loop that obeys it on every async
-runtime.
+"""One connection after the other: the loop of every runtime with coroutines.
+
+It decides nothing. When to try again is the business of :class:`Comeback`, and what is sent then of
+:class:`PendingMessages`; a runtime without coroutines writes these few lines again.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import Any, Generic, Protocol, TypeVar
 
 from .._codes import CloseCode
-from .._errors import (
-    ConnectionClosed,
-    ConnectionFailed,
-    HandshakeFailed,
-    HandshakeRejected,
-    ProxyFailed,
-    RedirectFailed,
-)
-from .async_peer import AsyncPeer
+from .._errors import WebSocketError
+from .._events import CloseReport
+from .._types import Buffer, Message
+from .backoff import Comeback
+from .pending import PendingMessages
 
-__all__ = ["Backoff", "connections", "is_retryable"]
+__all__ = ["Connections", "Reopening"]
 
-_P = TypeVar("_P", bound=AsyncPeer)
+
+class _Peer(Protocol):
+    @property
+    def can_send(self) -> bool: ...
+    def send_nowait(self, message: Message) -> None: ...
+    async def send(self, message: Message) -> None: ...
+    async def close(self, code: int = ...) -> None: ...
+    async def wait_closed(self) -> CloseReport: ...
+
+
+_P = TypeVar("_P", bound=_Peer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backoff:
-    """How long to wait before each new attempt.
+class Reopening:
+    """What ``opened`` is told of a new connection."""
 
-    The wait before attempt ``n`` (from 0) is drawn evenly between nothing and ``initial * factor ** n`` seconds, or
-    ``cap`` if that is less: full jitter, so that a thousand clients of a restarted server do not return in one wave.
-    ``max_attempts`` in a row without success end it (``None``: never). Raises :exc:`ValueError`, naming the argument.
+    #: How many connections were open before it: 0 for the first one.
+    number: int
+    #: How the one before it ended. ``bytes_queued`` is what never left this side.
+    last_report: CloseReport | None
+    #: How many messages the outbox has given up since the one before it opened.
+    dropped: int
+    #: How many messages wait to be sent, behind whatever ``opened`` sends.
+    waiting: int
+
+    @classmethod
+    def after(cls, comeback: Comeback, pending: PendingMessages[Any]) -> Reopening:
+        """What there is to tell before the next connection counts as open. For authors of adapters."""
+        return cls(
+            number=comeback.count,
+            last_report=comeback.last_report,
+            dropped=pending.dropped,
+            waiting=len(pending.messages),
+        )
+
+
+class Connections(Generic[_P]):
+    """One connection after the other, and what is to be sent whenever there is one. Made by ``async with reconnect()``.
+
+    ``async for ws in connections`` gives them. For authors of adapters: ``dial`` opens one; ``opened`` is the
+    application's hook, ``now`` the clock of the connections, ``chance`` draws from [0, 1), ``sleep`` waits, and
+    ``start(function)`` lets a coroutine run beside.
     """
 
-    initial: float = 0.5
-    factor: float = 2.0
-    cap: float = 60.0
-    max_attempts: int | None = None
+    def __init__(
+        self,
+        dial: Callable[[], Awaitable[_P]],
+        comeback: Comeback,
+        pending: PendingMessages[_P],
+        *,
+        opened: Callable[[_P, Reopening], Awaitable[object]] | None,
+        now: Callable[[], float],
+        chance: Callable[[], float],
+        sleep: Callable[[float], Awaitable[object]],
+        start: Callable[[Callable[[], Coroutine[Any, Any, None]]], object],
+    ) -> None:
+        self._dial = dial
+        self._comeback = comeback
+        self._pending = pending
+        self._opened = opened
+        self._now = now
+        self._chance = chance
+        self._sleep = sleep
+        self._start = start
+        self._running: AsyncGenerator[_P, None] | None = None
 
-    def __post_init__(self) -> None:
-        if self.initial <= 0:
-            raise ValueError(f"initial must be positive, not {self.initial!r}")
-        if self.factor < 1:
-            raise ValueError(f"factor must be at least 1, not {self.factor!r}")
-        if self.cap < self.initial:
-            raise ValueError(f"cap must not be less than initial, not {self.cap!r}")
-        if self.max_attempts is not None and self.max_attempts < 1:
-            raise ValueError(f"max_attempts must be positive or None, not {self.max_attempts!r}")
+    @property
+    def waiting(self) -> tuple[Message, ...]:
+        """The messages of :meth:`send_later` that no connection has taken yet, the oldest first."""
+        return self._pending.messages
 
-    def delay(self, attempt: int, chance: float) -> float:
-        """Seconds to wait before ``attempt`` (from 0); ``chance`` is a random number in [0, 1)."""
-        try:
-            ceiling = self.initial * self.factor**attempt
-        except OverflowError:
-            ceiling = self.cap
-        return chance * min(self.cap, ceiling)
+    def send_later(self, message: Message | Buffer) -> list[Message]:
+        """Send ``message`` as soon as there is a connection with room for it, behind those that wait already.
 
-    def is_exhausted(self, attempt: int) -> bool:
-        """Whether ``attempt`` attempts in a row are enough."""
-        return self.max_attempts is not None and attempt >= self.max_attempts
+        Never waits. Returns the messages that are given up for want of room, by the policy of :class:`OutboxLimits`:
+        mostly none. What a connection has taken is as if it had been sent by ``ws.send()``: it may be lost with it.
+        While a message is being sent in parts, those of ``send_later`` wait for the next call, or connection.
 
+        Raises :exc:`LocalProtocolError` for text that is not valid Unicode and :exc:`TypeError` for what is no message.
+        """
+        given_up = self._pending.put(message)
+        self._push()
+        return given_up
 
-#: Statuses of a refusal that time may mend (RFC 9110 §15.6, RFC 6585 §4); any other would only be repeated.
-_PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
-#: Close codes that say: do not come back like this.
-_FINAL_CODES = frozenset(
-    {
-        CloseCode.PROTOCOL_ERROR,
-        CloseCode.UNSUPPORTED_DATA,
-        CloseCode.INVALID_PAYLOAD,
-        CloseCode.POLICY_VIOLATION,
-        CloseCode.MESSAGE_TOO_BIG,
-        CloseCode.MANDATORY_EXTENSION,
-    }
-)
+    def __aiter__(self) -> AsyncIterator[_P]:
+        if self._running is None:
+            self._running = self.lives()
+        return self._running
 
+    async def aclose(self) -> None:
+        """Close the connection that is open, if one is, and end the loop."""
+        if self._running is not None:
+            await self._running.aclose()
 
-def is_retryable(error: BaseException) -> bool:
-    """Whether trying again may help: yes for networks and passing refusals, no for rules that would be broken again."""
-    if isinstance(error, RedirectFailed):
-        return False
-    if isinstance(error, HandshakeRejected | ProxyFailed) and error.status is not None:
-        return error.status in _PASSING_STATUS
-    if isinstance(error, HandshakeFailed):
-        return False
-    if isinstance(error, ConnectionClosed):
-        return error.report.violation is None and error.report.code not in _FINAL_CODES
-    return isinstance(error, ConnectionFailed | OSError)
-
-
-async def connections(
-    dial: Callable[[], Awaitable[_P]],
-    sleep: Callable[[float], Awaitable[object]],
-    chance: Callable[[], float],
-    backoff: Backoff,
-    retry: Callable[[BaseException], bool],
-) -> AsyncIterator[_P]:
-    """One connection after the other: what ``reconnect()`` of every adapter is made of.
-
-    ``dial`` opens one, ``sleep`` waits, ``chance`` draws from [0, 1).
-    """
-    waits = failures = 0
-    while True:
-        try:
-            peer = await dial()
-        except Exception as error:
-            failures += 1
-            if not retry(error) or backoff.is_exhausted(failures):
-                raise
-        else:
-            waits = failures = 0
+    async def lives(self) -> AsyncGenerator[_P, None]:
+        """The loop itself, for whoever closes it."""
+        while True:
             try:
-                yield peer
-            finally:
-                await peer.close()
-            closed = ConnectionClosed.from_report(await peer.wait_closed())
-            if not retry(closed):
-                raise closed
-        await sleep(backoff.delay(waits, chance()))
-        waits += 1
+                peer = await self._open()
+            except Exception as error:
+                pause = self._comeback.failed(error, self._chance())
+            else:
+                try:
+                    yield peer
+                finally:
+                    self._pending.detach()
+                    await peer.close()
+                pause = self._comeback.ended(await peer.wait_closed(), self._chance())
+            await self._sleep(pause)
+
+    async def _open(self) -> _P:
+        peer = await self._dial()
+        if self._opened is not None:
+            try:
+                await self._opened(peer, Reopening.after(self._comeback, self._pending))
+            except BaseException:
+                await peer.close(CloseCode.INTERNAL_ERROR)
+                raise
+        self._comeback.opened(self._now())
+        self._pending.attach(peer)
+        self._push()
+        return peer
+
+    def _push(self) -> None:
+        peer = self._pending.push()
+        if peer is not None:
+            self._start(partial(self._pump, peer))
+
+    async def _pump(self, peer: _P) -> None:
+        try:
+            while (message := self._pending.take()) is not None:
+                await peer.send(message)
+        except WebSocketError:  # the connection is ending: what waits is for the next one
+            self._pending.put_back()
+        except BaseException:
+            self._pending.put_back()
+            raise
