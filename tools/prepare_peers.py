@@ -1,4 +1,4 @@
-"""Make sure that the peers of the interop tests are on this machine: Node with its `ws` package, and Chromium.
+"""Make sure that the peers of the interop tests are on this machine: Node with its `ws` package, Chromium, and proxies.
 
 What is missing is installed: the programs as Debian packages (root only), `ws` with npm. What cannot be installed is
 named with its reason and written to `.peers.json`, which the tests read for their skip messages; with CI=true it is an
@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 NODE_FOLDER = ROOT / "tests" / "interop" / "node"
 REPORT = ROOT / ".peers.json"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+#: Proxies, each a program without a service: the Debian package holds the binary and starts nothing.
+PROXIES = {"tinyproxy": "tinyproxy-bin", "microsocks": "microsocks"}
 INSTALL_TIMEOUT = 900.0
 
 
@@ -29,7 +31,9 @@ class Missing(Exception):
 
 def main() -> int:
     """Prepare every peer; return the exit status."""
-    reasons = {"ws": reason_without(prepare_ws), "chromium": reason_without(prepare_chromium)}
+    preparations: dict[str, Callable[[], None]] = {"ws": prepare_ws, "chromium": prepare_chromium}
+    preparations |= {program: functools.partial(prepare_proxy, program) for program in PROXIES}
+    reasons = {peer: reason_without(prepare) for peer, prepare in preparations.items()}
     REPORT.write_text(json.dumps(reasons, indent=2) + "\n", encoding="utf-8")
     for peer, reason in reasons.items():
         print(f"prepare: {peer}: {'ready' if reason is None else 'MISSING: ' + reason}")
@@ -63,6 +67,12 @@ def prepare_chromium() -> None:
     """Install Debian's Chromium where there is no browser of its family."""
     if not any(map(shutil.which, BROWSERS)):
         install_debian("chromium")
+
+
+def prepare_proxy(program: str) -> None:
+    """Install a proxy where it is missing."""
+    if not shutil.which(program):
+        install_debian(PROXIES[program])
 
 
 def install_debian(*packages: str) -> None:
@@ -103,6 +113,12 @@ def run(*command: str, cwd: Path = ROOT) -> None:
         raise Missing(f"`{' '.join(command)}` failed: {last_words}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Missing(f"`{' '.join(command)}` failed: {error}") from error
+
+
+def recorded_reason(peer: str) -> str | None:
+    """Why a peer is missing, as the last run wrote it down; ``None`` where it said nothing of the kind."""
+    reasons: dict[str, str | None] = json.loads(REPORT.read_text(encoding="utf-8")) if REPORT.exists() else {}
+    return reasons.get(peer)
 
 
 def in_ci() -> bool:

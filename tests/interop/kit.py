@@ -1,131 +1,113 @@
-"""What the interop tests share: the messages, every variant of compression, and our side of either direction."""
+"""What the two ends of an interop test say to each other, written once for every library and every adapter."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import shutil
-from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
 
-import pytest
+from wsproto_core import Limits
 
-from wsproto_asyncio import WebSocket
-from wsproto_core import Limits, PerMessageDeflate
+__all__ = ["HUGE", "LARGE", "SIZES", "Ending", "Over", "Talker", "converse", "messages", "oblige", "read_out"]
 
-__all__ = [
-    "ALL_DEFLATE",
-    "LARGE",
-    "MESSAGES",
-    "NODE",
-    "Echoed",
-    "Talker",
-    "echo_all",
-    "node",
-    "obliging",
-    "read_events",
-    "talk",
-]
-
-NODE = Path(__file__).parent / "node"
-#: Ten megabytes of a pattern inflate by more than the default ratio allows.
-LARGE = Limits(message_size=20_000_000, inflate_ratio=None)
+#: Sizes of the messages, in characters or bytes: around every border of the frame's length field.
 SIZES = (0, 1, 125, 126, 65535, 65536, 1_000_000)
-MESSAGES: list[str | bytes] = [
-    *("x" * size for size in SIZES),
-    *(bytes([7]) * size for size in SIZES),
-    bytes(range(256)) * 40_000,  # 10 MB
-    "👋 héllo 👨‍👩‍👧 \x00",
-    "aaa" + "é" * 50_001,
-]
-
-#: Every parameter, alone and together.
-ALL_DEFLATE = [
-    PerMessageDeflate(
-        server_no_context_takeover=server_restarts,
-        client_no_context_takeover=client_restarts,
-        server_max_window_bits=server_bits,
-        client_max_window_bits=client_bits,
-    )
-    for server_restarts in (False, True)
-    for client_restarts in (False, True)
-    for server_bits in (9, 15)
-    for client_bits in (9, 15)
-]
+HUGE = (1_000_000, 10_000_000)
+#: Room for them, and for how far a pattern inflates.
+LARGE = Limits(message_size=20_000_000, inflate_ratio=None)
 
 
-class Talker(Protocol):
-    """What the peers' connections have in common with ours."""
+class Ending(NamedTuple):
+    """What the close frame from the other end said; 1006 if there was none."""
 
-    async def send(self, message: str | bytes, /) -> Any: ...
-    async def recv(self) -> Any: ...
-
-
-Echoed = Callable[[str | bytes], Awaitable[object]]
+    code: int
+    reason: str = ""
 
 
-async def talk(ws: Talker, messages: Sequence[str | bytes] = MESSAGES) -> None:
-    """Have every message echoed."""
-    for message in messages:
+class Over(Exception):
+    """The connection has ended."""
+
+    def __init__(self, code: int | None, reason: str | None = None) -> None:
+        self.ending = Ending(1006 if code is None else code, reason or "")
+        super().__init__(str(self.ending))
+
+
+class Talker(ABC):
+    """One end of an open connection, whoever wrote it."""
+
+    @abstractmethod
+    async def send(self, message: str | bytes) -> None:
+        """Send one message."""
+
+    @abstractmethod
+    async def send_parts(self, *parts: str) -> None:
+        """Send one text message, in fragments if the library can."""
+
+    @abstractmethod
+    async def recv(self) -> str | bytes:
+        """The next message. Raises :exc:`Over` at the end."""
+
+    @abstractmethod
+    async def ping(self) -> None:
+        """Send a ping, and wait for its pong if the library can."""
+
+    @abstractmethod
+    async def close(self, code: int, reason: str) -> None:
+        """Begin the closing handshake."""
+
+    @abstractmethod
+    async def abort(self) -> None:
+        """End it without a word."""
+
+
+def messages(sizes: Sequence[int]) -> list[str | bytes]:
+    """A text and a binary message of each size, and texts with several bytes a character."""
+    texts = ["👋 héllo 👨‍👩‍👧 \x00", "aaa" + "é" * 50_001, *("x" * size for size in sizes)]
+    return [*texts, *((bytes(range(256)) * (size // 256 + 1))[:size] for size in sizes)]
+
+
+async def converse(ws: Talker, sizes: Sequence[int] = SIZES) -> None:
+    """The client's part: everything that two ends can do to each other, but for the end."""
+    for message in messages(sizes):
         await ws.send(message)
         received = await ws.recv()
         assert type(received) is type(message)
         assert received == message, f"{len(message)} {type(message)} came back as {len(received)}"
+    await ws.send_parts("fra", "gme", "nts")
+    assert await ws.recv() == "abc"
+    await ws.ping()
+    await ws.send("ping me")
+    assert await ws.recv() == "ponged"
 
 
-async def echo_all(ws: WebSocket) -> None:
-    """Echo, and do the few things that the peers' tests ask for."""
-    async for message in ws:
-        await obliging(ws, message)
+async def read_out(ws: Talker) -> Ending:
+    """Read up to the end."""
+    try:
+        while True:
+            await ws.recv()
+    except Over as over:
+        return over.ending
 
 
-async def obliging(ws: WebSocket, message: str | bytes) -> None:
+async def oblige(ws: Talker) -> Ending:
+    """The server's part: echo, and do what some messages ask for, up to the end."""
+    try:
+        while True:
+            await _answer(ws, await ws.recv())
+    except Over as over:
+        return over.ending
+
+
+async def _answer(ws: Talker, message: str | bytes) -> None:
     if message == "ping me":
-        rtt = await ws.ping(b"from the server")
-        await ws.send(f"pong after {'some' if rtt >= 0 else 'no'} time")
+        await ws.ping()
+        await ws.send("ponged")
     elif message == "fragments":
-        for part, final in (("a", False), ("b", False), ("c", True)):
-            await ws.send_fragment(part, final=final)
+        await ws.send_parts("a", "b", "c")
+    elif message == "abort":
+        await ws.abort()
     elif isinstance(message, str) and message.startswith("close "):
         _, code, reason = message.split(" ")
         await ws.close(int(code), reason)
-    elif message == "please close":
-        await ws.close(4001, "as you wish")
     else:
         await ws.send(message)
-
-
-# --- Node -------------------------------------------------------------------------------------------------------------
-
-
-def missing_node() -> str | None:
-    """Why there is no ``ws`` to talk to; ``None`` if there is. With CI set that is no reason to skip."""
-    report = NODE.parent.parent.parent / ".peers.json"
-    if report.exists() and (reason := json.loads(report.read_text(encoding="utf-8")).get("ws")):
-        return str(reason)
-    if not shutil.which("node"):
-        return "node is not installed: make prepare"
-    return None if (NODE / "node_modules" / "ws").exists() else "its package ws is not installed: make prepare"
-
-
-async def node(script: str, **arguments: Any) -> asyncio.subprocess.Process:
-    """Start one of the scripts beside this file, or skip."""
-    if reason := missing_node():
-        if os.environ.get("CI", "").lower() not in {"", "0", "false", "no"}:
-            pytest.fail(f"CI must run every test: {reason}")
-        pytest.skip(reason)
-    pipe = asyncio.subprocess.PIPE
-    return await asyncio.create_subprocess_exec(
-        "node", script, json.dumps(arguments), cwd=NODE, stdin=pipe, stdout=pipe
-    )
-
-
-async def read_events(process: asyncio.subprocess.Process) -> list[dict[str, Any]]:
-    """Everything that a script still says, up to its end."""
-    assert process.stdin is not None
-    process.stdin.close()
-    output, _ = await process.communicate()
-    assert process.returncode == 0
-    return [json.loads(line) for line in output.splitlines()]

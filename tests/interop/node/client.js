@@ -1,47 +1,51 @@
-// A `ws` client: node client.js '{"url": ..., "options": {...}, "steps": [...]}'. Prints one JSON line for each event.
+// A `ws` client: node client.js <<< '{"url": ..., "sizes": [...], "goodbye": "close ..." or [code, reason]}'.
+// It has every message echoed, and prints two JSON lines, for the opening and for the end, or one for a refusal.
 'use strict';
+const assert = require('assert');
+const { once } = require('events');
+const fs = require('fs');
 const WebSocket = require('ws');
+const messages = require('./messages.js');
 
-const { url, subprotocols = [], options = {}, close = null } = JSON.parse(process.argv[2]);
+const { url, subprotocols = [], options = {}, sizes, goodbye } = JSON.parse(fs.readFileSync(0));
 const say = (event) => process.stdout.write(JSON.stringify(event) + '\n');
 const ws = new WebSocket(url, subprotocols, options);
-const messages = require('./messages.js')();
-let next = 0;
 
-const sendNext = () => {
-  const data = messages[next];
-  if (data === undefined) {
-    ws.ping('are you there?');
-    return;
-  }
-  if (next % 2 && data.length > 2) { // every other one in two fragments
-    const middle = Math.floor(data.length / 2);
-    ws.send(data.slice(0, middle), { fin: false, binary: typeof data !== 'string' });
-    ws.send(data.slice(middle), { fin: true, binary: typeof data !== 'string' });
-  } else {
-    ws.send(data);
-  }
+const sendParts = (data, ...borders) => {
+  const binary = typeof data !== 'string';
+  [...borders, data.length].forEach((end, index) => {
+    ws.send(data.slice(borders[index - 1] || 0, end), { fin: end === data.length, binary });
+  });
+};
+const receive = async () => {
+  const [data, isBinary] = await once(ws, 'message');
+  return isBinary ? data : data.toString();
 };
 
-ws.on('open', () => {
-  say({ event: 'open', protocol: ws.protocol, extensions: ws.extensions });
-  sendNext();
-});
-ws.on('message', (data, isBinary) => {
-  const sent = messages[next];
-  const same = isBinary === (typeof sent !== 'string') && Buffer.from(sent).equals(data);
-  say({ event: 'message', size: data.length, same });
-  next += 1;
-  sendNext();
-});
-ws.on('pong', (data) => {
-  say({ event: 'pong', data: data.toString() });
-  if (close) ws.close(close[0], close[1]);
-  else ws.send('please close');
-});
-ws.on('unexpected-response', (request, response) => {
-  say({ event: 'rejected', status: response.statusCode });
+const converse = async () => {
+  for (const [index, message] of messages(sizes).entries()) {
+    if (index % 2 && message.length > 2) sendParts(message, Math.floor(message.length / 2));
+    else ws.send(message);
+    const received = await receive();
+    assert(received === message || Buffer.compare(received, message) === 0, `message ${index} came back changed`);
+  }
+  sendParts('fragments', 3, 6);
+  assert.strictEqual(await receive(), 'abc');
+  ws.ping('are you there?');
+  assert.strictEqual((await once(ws, 'pong')).toString(), 'are you there?');
+  ws.send('ping me');
+  assert.strictEqual(await receive(), 'ponged');
+};
+
+ws.on('unexpected-response', async (request, response) => {
+  const body = (await response.toArray()).join('');
+  say({ status: response.statusCode, body });
   process.exit(0);
 });
-ws.on('close', (code, reason) => say({ event: 'close', code, reason: reason.toString() }));
-ws.on('error', (error) => say({ event: 'error', message: error.message }));
+ws.on('open', async () => {
+  say({ subprotocol: ws.protocol, extensions: ws.extensions });
+  await converse();
+  if (typeof goodbye === 'string') ws.send(goodbye);
+  else ws.close(...goodbye);
+});
+ws.on('close', (code, reason) => say({ code, reason: reason.toString() }));
