@@ -1,0 +1,229 @@
+"""Two engines over a simulated stream transport.
+
+Each :class:`Side` is the adapter that a careful author would write: after every input it flushes, it reads while
+``wants_read``, sleeps until ``next_deadline()``, ends its half when told to, and drops the transport when told to.
+Nothing happens but in the calls of :class:`Wire` and its clock, and no time passes but in those that say so.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from .._driver.client import ClientConnection
+from .._driver.peer import ByteEngine
+from .._events import Event, Fragment
+from .._types import Message, State
+from ..frames import Frame, parse_frames
+from .clock import Timed, VirtualClock, earliest
+from .endpoint import Endpoint
+from .link import Chunks, Link
+
+__all__ = ["Side", "Wire"]
+
+
+E_co = TypeVar("E_co", bound=ByteEngine, covariant=True)
+C = TypeVar("C", bound=ByteEngine)
+S = TypeVar("S", bound=ByteEngine)
+
+
+class Side(Endpoint[E_co]):
+    """One engine and its adapter, on a :class:`Wire`."""
+
+    def __init__(self, engine: E_co, clock: VirtualClock, outgoing: Link, incoming: Link, chunks: Chunks) -> None:
+        super().__init__(engine)
+        #: What this side writes to, and what it reads from.
+        self.outgoing = outgoing
+        self.incoming = incoming
+        #: How much this side reads at once.
+        self.chunks = chunks
+        #: While true, this side does nothing at all: its process hangs.
+        self.asleep = False
+        #: Whether its transport is gone.
+        self.lost = False
+        self._clock = clock
+        self._eof_told = False
+        # The turn of the clock at which the engine was last flushed; before the first one where it has changed since.
+        self._flushed_at = -1
+
+    # --- for tests ----------------------------------------------------------------------------------------------------
+
+    def receive(self) -> list[Message | Fragment]:
+        """In pull style: take whatever the inbox holds, and ask for more; then let happen what comes of it."""
+        items = super().receive()
+        self._clock.settle()
+        return items
+
+    def inject(self, *frames: Frame | bytes) -> None:
+        """Write ``frames`` as if the engine had, and let them arrive."""
+        for frame in frames:
+            self.outgoing.write(bytes(frame))
+        self._clock.settle()
+
+    def frames(self) -> list[Frame]:
+        """What this side has written since the handshake, if there was one."""
+        written = bytes(self.outgoing.log)
+        has_head = written.startswith((b"GET ", b"HTTP/"))
+        return list(parse_frames(written.partition(b"\r\n\r\n")[2] if has_head else written))
+
+    def end(self) -> None:
+        """End the outgoing half, whatever the engine thinks of it."""
+        self.outgoing.is_shut = True
+        self._clock.settle()
+
+    def lose(self, error: BaseException | None = None) -> None:
+        """This side's transport is gone, for it alone: the other side reads what is on its way, and then the end."""
+        if self.lost:
+            return
+        now = self._clock.now
+        self.lost = True
+        self.outgoing.drop(now)
+        self.incoming.discard()
+        self.deliver(self.engine.transport_lost(error, now), now)
+        self._contract.check_silence(self.engine.data_to_send(), now)
+
+    # --- the adapter --------------------------------------------------------------------------------------------------
+
+    def push(self, now: float) -> bool:
+        """Let the outgoing bytes travel; return whether any did."""
+        moved = self.outgoing.move(now)
+        if moved:
+            self._flushed_at = -1
+            if not self.lost and not self.asleep:
+                self.engine.transmitted(moved, now)
+        return moved > 0
+
+    def act(self, now: float) -> bool:
+        """Deal with one input, if there is one, and flush; return whether anything happened."""
+        if self.lost or self.asleep:
+            return False
+        has_input = self._take_input(now)
+        if self._flushed_at == self._clock.turns:
+            return has_input
+        self._flushed_at = self._clock.turns
+        return self._flush() or has_input
+
+    def next_time(self) -> float | None:
+        """When this side will do something by itself."""
+        return None if self.lost or self.asleep else self.engine.next_deadline()
+
+    def _take_input(self, now: float) -> bool:
+        engine, incoming = self.engine, self.incoming
+        if incoming.arrived and engine.wants_read:
+            self.deliver(engine.receive_data(incoming.read(self.chunks), now), now)
+        elif incoming.has_ended and not self._eof_told and engine.wants_read:
+            self._eof_told = True
+            self.deliver(engine.receive_eof(now), now)
+        elif (deadline := engine.next_deadline()) is not None and deadline <= now:
+            events = engine.handle_timeout(now)
+            self._contract.check_deadline(now)
+            self.deliver(events, now)
+        else:
+            return False
+        self._flushed_at = -1
+        return True
+
+    def deliver(self, events: list[Event], now: float) -> None:
+        """Let the application have what the engine returned at ``now``; it may call any engine."""
+        super().deliver(events, now)
+        if events:
+            self._clock.turns += 1
+
+    def _flush(self) -> bool:
+        """Write what the engine gives, and do to the transport what it asks; return whether anything was done."""
+        engine, outgoing = self.engine, self.outgoing
+        acted = False
+        while not self.lost and outgoing.has_room and (buffers := engine.data_to_send()):
+            acted = True
+            for buffer in buffers if not outgoing.is_shut else ():
+                outgoing.write(buffer)
+        if engine.half_close and not outgoing.is_shut:
+            outgoing.is_shut = acted = True
+        if engine.should_abort or (self._eof_told and outgoing.is_shut and outgoing.is_empty):
+            acted = not self.lost
+            self.lose()
+        return acted
+
+
+class Wire(Timed, Generic[C, S]):
+    """A client and a server, and the two links between them: ``ClientConnection`` and ``ServerConnection``, two
+    ``FramesConnection``, two ``StreamConnection``, or engines of your own with their face (:class:`ByteEngine`).
+
+    ``up`` carries the client's bytes and ``down`` the server's; by default both are instant and have room for
+    everything. ``chunks``: how much each side reads at once. ``clock``: share one among several wires, and they live
+    in the same time. Raises :exc:`BrokenContract`, from any call, when an engine breaks its contract.
+    """
+
+    def __init__(
+        self,
+        client: C,
+        server: S,
+        *,
+        clock: VirtualClock | None = None,
+        up: Link | None = None,
+        down: Link | None = None,
+        chunks: Chunks = None,
+    ) -> None:
+        super().__init__(clock)
+        up, down = up or Link(), down or Link()
+        #: The two sides.
+        self.client = Side(client, self.clock, up, down, chunks)
+        self.server = Side(server, self.clock, down, up, chunks)
+        #: Both of them, and both links.
+        self.sides = (self.client, self.server)
+        self.links = (up, down)
+        self.clock.join(self)
+
+    # --- letting things happen ----------------------------------------------------------------------------------------
+
+    def open(self, *, within: float = 60.0) -> None:
+        """Let a ``ClientConnection`` send its request, and time pass until both sides are open.
+
+        Raises :exc:`Standstill` if they are not ``within`` so many seconds.
+        """
+        if isinstance(self.client.engine, ClientConnection):
+            self.client.engine.connect()
+        self.clock.run_until(lambda: self.states() == [State.OPEN, State.OPEN], within=within)
+
+    def finish(self) -> None:
+        """Let time pass until both transports are gone. Raises :exc:`Standstill` if that never happens."""
+        self.clock.run_until(lambda: self.client.lost and self.server.lost)
+
+    # --- faults -------------------------------------------------------------------------------------------------------
+
+    def cut(self, error: BaseException | None = None) -> None:
+        """Nothing more passes, and both sides are told at once."""
+        for link in self.links:
+            link.discard()
+        for side in self.sides:
+            side.lose(error)
+
+    def stall(self) -> None:
+        """Nothing more passes, and nobody is told."""
+        for link in self.links:
+            link.stalled = True
+
+    # --- facts --------------------------------------------------------------------------------------------------------
+
+    def states(self) -> list[State]:
+        """Where the client and the server stand."""
+        return [self.client.engine.state, self.server.engine.state]
+
+    def lost(self) -> list[bool]:
+        """Whether the transports of the client and the server are gone."""
+        return [self.client.lost, self.server.lost]
+
+    # --- as a participant of the clock --------------------------------------------------------------------------------
+
+    def act(self) -> bool:
+        """One round: bytes travel both ways, and each side deals with one input. For :class:`VirtualClock`."""
+        now = self.clock.now
+        acted = self.client.push(now)
+        acted |= self.server.push(now)
+        acted |= self.client.act(now)
+        acted |= self.server.act(now)
+        return acted
+
+    def next_time(self) -> float | None:
+        """When something will happen by itself. For :class:`VirtualClock`."""
+        up, down = self.links
+        return earliest(up.next_time(), down.next_time(), self.client.next_time(), self.server.next_time())
