@@ -71,11 +71,21 @@ def response_violations() -> str:
 
 def stream_violations() -> str:
     """What a peer of message-oriented TCP can do wrong."""
-    return _violations("Reported code", (item for item in Violation if item not in _of_websocket()))
+    elsewhere = {*_of_websocket(), *_of_pipeline()}
+    return _violations("Reported code", (item for item in Violation if item not in elsewhere))
+
+
+def pipeline_violations() -> str:
+    """What can be wrong with a sealed message."""
+    return _violations("Close code", _of_pipeline())
 
 
 def _of_websocket() -> list[Violation]:
     return [item for item in Violation if item.section.startswith("RFC")]
+
+
+def _of_pipeline() -> list[Violation]:
+    return [item for item in Violation if item.section.startswith("pipeline")]
 
 
 def errors() -> str:
@@ -229,6 +239,7 @@ FILES: Final[Mapping[str, Callable[[], str]]] = {
     "violations-requests.md": request_violations,
     "violations-responses.md": response_violations,
     "violations-streams.md": stream_violations,
+    "violations-pipeline.md": pipeline_violations,
     "wsproto.md": help_text,
     "wsproto-connect.md": lambda: help_text("connect"),
     "wsproto-echo.md": lambda: help_text("echo"),

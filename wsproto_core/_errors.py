@@ -5,6 +5,10 @@
   * :exc:`LocalProtocolError`: **mine.** The caller broke a rule. Nothing was sent and nothing has changed.
 
     * :exc:`OutboxFull`: more was queued than ``Limits.outbox_size`` allows.
+    * :exc:`MessageTooLarge`: a message has no room where it was to go.
+    * :exc:`PoolClosed`: the pool gives no connections: it is closed, being closed, or was never entered.
+    * :exc:`ServerAlreadyRunning`: a server was started a second time.
+    * :exc:`ServerNotStarted`: a server was asked for before it was started.
 
   * :exc:`RemoteProtocolError`: **yours.** The peer broke a rule; ``.violation`` says which.
   * :exc:`ConnectionClosed`: the connection has ended; ``.report`` explains it.
@@ -16,12 +20,17 @@
 
     * :exc:`ConnectionRefused`: nobody listens there.
     * :exc:`ConnectionTimeout`: it took longer than ``Timeouts.opening_timeout``.
+
+      * :exc:`PoolTimeout`: no connection of a pool was free within ``PoolLimits.acquire_timeout``.
+
     * :exc:`ProxyFailed`: the proxy on the way could not be reached, refused, or broke its rules.
     * :exc:`HandshakeRejected`: the server answered with another status than 101.
 
       * :exc:`RedirectFailed`: it was a redirect that must not be followed.
 
     * :exc:`HandshakeFailed`: the server's answer broke a rule; ``.violation`` says which.
+
+  * :exc:`BindFailed`: **the world's**, for a server: it cannot listen there. It is an :exc:`OSError` as well.
 
 Each class has a ``code``: a negative number that stays the same for ever, for programs that log or compare numbers.
 """
@@ -37,6 +46,7 @@ if TYPE_CHECKING:
     from ._headers import Headers
 
 __all__ = [
+    "BindFailed",
     "ConnectionClosed",
     "ConnectionClosedError",
     "ConnectionClosedOK",
@@ -46,10 +56,15 @@ __all__ = [
     "HandshakeFailed",
     "HandshakeRejected",
     "LocalProtocolError",
+    "MessageTooLarge",
     "OutboxFull",
+    "PoolClosed",
+    "PoolTimeout",
     "ProxyFailed",
     "RedirectFailed",
     "RemoteProtocolError",
+    "ServerAlreadyRunning",
+    "ServerNotStarted",
     "WebSocketError",
 ]
 
@@ -68,6 +83,28 @@ class LocalProtocolError(WebSocketError):
 
 class OutboxFull(LocalProtocolError):
     """More bytes wait to be sent than ``Limits.outbox_size`` allows; look at ``can_send`` first. Nothing was queued."""
+
+
+class MessageTooLarge(LocalProtocolError):
+    """The message has more bytes than a datagram, a length field or a cipher has room for. Nothing was queued."""
+
+    code = -642
+
+
+class PoolClosed(LocalProtocolError):
+    """The pool gives no connections: it is closed, being closed, or was never entered."""
+
+
+class ServerAlreadyRunning(LocalProtocolError):
+    """The server was started before, and each is started once."""
+
+    code = -661
+
+
+class ServerNotStarted(LocalProtocolError):
+    """The server has not been started yet."""
+
+    code = -660
 
 
 class RemoteProtocolError(WebSocketError):
@@ -122,6 +159,12 @@ class ConnectionTimeout(ConnectionFailed):
     code = -602
 
 
+class PoolTimeout(ConnectionTimeout):
+    """No connection of the pool was free within ``PoolLimits.acquire_timeout``. If opening one has failed of late, that
+    is the ``__cause__``.
+    """
+
+
 class ProxyFailed(ConnectionFailed):
     """The proxy on the way could not be reached, refused, or broke its rules. ``status`` is its HTTP status, if it gave
     one.
@@ -160,3 +203,16 @@ class HandshakeFailed(ConnectionFailed):
         super().__init__(f"{violation}: {detail}" if detail else str(violation))
         self.violation = violation
         self.detail = detail
+
+
+class BindFailed(WebSocketError, OSError):
+    """A server cannot listen where it was told to: somebody else does, or it may not. ``errno`` is the operating
+    system's.
+    """
+
+    code = -662
+
+    @staticmethod
+    def from_error(error: OSError) -> BindFailed:
+        """The same, as the operating system has put it."""
+        return BindFailed(*error.args)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import Enum, IntEnum, unique
 from typing import Final, TypeAlias
 
-__all__ = ["Buffer", "Initiator", "Message", "Opcode", "Receive", "Role", "State", "Timer"]
+__all__ = ["Buffer", "Drop", "Initiator", "Message", "Opcode", "Receive", "Role", "State", "Timer"]
 
 #: A WebSocket message: text is ``str``, binary is ``bytes``. Nothing is wrapped.
 Message: TypeAlias = str | bytes
@@ -61,6 +61,16 @@ class Receive(Enum):
     FRAGMENTS = "fragments"
     #: One :class:`Fragment` for whatever has arrived, even in the middle of a frame.
     CHUNKS = "chunks"
+
+
+@unique
+class Drop(Enum):
+    """Which message a full queue gives up."""
+
+    #: The one that has waited longest: what is delivered is fresh. For states, positions, live media.
+    OLDEST = "oldest"
+    #: The one that has just come: what is delivered is a run without gaps. For logs and requests.
+    NEWEST = "newest"
 
 
 @unique

@@ -62,6 +62,8 @@ class Violation(Enum):
     TOO_MANY_HEADERS = (431, "RFC 6585 §5", "there are more header lines than Limits.max_headers")
     TARGET_TOO_LONG = (414, "RFC 9110 §15.5.15", "the request target is too long")
     HANDSHAKE_TIMEOUT = (408, "RFC 9110 §15.5.9", "the request did not arrive within Timeouts.opening_timeout")
+    # --- before the opening handshake (the connection is dropped; the code is only reported) ------------------------
+    BAD_PROXY_HEADER = (1006, "PROXY protocol §2", "the connection does not begin with a valid PROXY header")
     # --- opening handshake, found by a client (RFC 6455 §4.1; a client answers by leaving: no code is sent) ---------
     BAD_RESPONSE = (1006, "RFC 9112 §4", "the response is not well-formed HTTP/1.1")
     RESPONSE_TOO_BIG = (1006, "RFC 6455 §4.1", "the response header is larger than the limits allow")
@@ -77,6 +79,13 @@ class Violation(Enum):
     NETSTRING_LENGTH = (1002, "stream codecs §3", "a netstring's length is not decimal, without leading zeros")
     NETSTRING_COMMA = (1002, "stream codecs §3", "a netstring does not end in a comma")
     TRUNCATED_MESSAGE = (1006, "stream codecs §6", "the stream ended within a message")
+    # --- sealed messages (sections of wsproto_core/_pipeline/envelope.py) -------------------------------------------
+    NOT_SEALED = (1008, "pipeline §1", "the message is not sealed as this side expects")
+    UNKNOWN_KEY = (1008, "pipeline §2", "the message is sealed with a key that this side does not have")
+    BROKEN_SEAL = (1008, "pipeline §2", "the message was changed, or sealed with another key or for another connection")
+    REFLECTED_MESSAGE = (1008, "pipeline §3", "the message was sealed by the side that it came to")
+    REPLAYED_MESSAGE = (1008, "pipeline §3", "the message is not the one that follows: repeated, moved or recorded")
+    UNREADABLE_PAYLOAD = (1007, "pipeline §4", "the payload of a sealed message cannot be expanded")
 
     def __init__(self, answer: int, section: str, words: str) -> None:
         self.answer = answer

@@ -78,7 +78,7 @@ async def drain(ws: WebSocket) -> None:
         pass
 
 
-def url(server: Server, path: str = "/", *, secure: bool = False) -> str:
+def url(server: Server[Any], path: str = "/", *, secure: bool = False) -> str:
     """Where ``server`` listens."""
     return f"{'wss' if secure else 'ws'}://127.0.0.1:{server.port}{path}"
 

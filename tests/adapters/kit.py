@@ -7,12 +7,11 @@ import base64
 import contextlib
 import hashlib
 import itertools
-import os
 import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import trustme
 
@@ -66,7 +65,7 @@ async def drain(ws: WebSocket) -> None:
         pass
 
 
-def url(server: Server, path: str = "/", *, secure: bool = False) -> str:
+def url(server: Server[Any], path: str = "/", *, secure: bool = False) -> str:
     """Where ``server`` listens."""
     return f"{'wss' if secure else 'ws'}://127.0.0.1:{server.port}{path}"
 
@@ -275,8 +274,3 @@ def _only(context: ssl.SSLContext, version: ssl.TLSVersion | None) -> ssl.SSLCon
     if version is not None:
         context.minimum_version = context.maximum_version = version
     return context
-
-
-def noise(size: int) -> bytes:
-    """Bytes that do not compress."""
-    return os.urandom(size)

@@ -63,7 +63,7 @@ def send_all(ws: WebSocket | Raw, messages: Iterable[Any]) -> None:
         ws.send(message)
 
 
-def url(server: Server, path: str = "/", *, secure: bool = False) -> str:
+def url(server: Server[Any], path: str = "/", *, secure: bool = False) -> str:
     """Where ``server`` listens."""
     return f"{'wss' if secure else 'ws'}://127.0.0.1:{server.port}{path}"
 

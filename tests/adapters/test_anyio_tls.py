@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
 
 import anyio
@@ -10,9 +9,9 @@ import pytest
 from anyio.streams.tls import TLSAttribute, TLSStream
 
 from tests.adapters.anyio_kit import Raw, echo, eventually, everywhere, raw_server, url
-from tests.adapters.kit import QUICK, TEXT, Authority, frame
+from tests.adapters.kit import TEXT, Authority, frame
 from wsproto_anyio import WebSocket, connect, serve
-from wsproto_core import ConnectionFailed, ConnectionTimeout, Limits
+from wsproto_core import ConnectionFailed, Limits
 
 
 @pytest.fixture(scope="module")
@@ -34,17 +33,6 @@ async def test_echo_and_close_over_each_version(authority: Authority, version: s
                 assert await ws.recv() == message
         assert ws.close_report is not None
         assert ws.close_report.clean
-
-
-@everywhere
-async def test_the_server_closes_over_tls(authority: Authority) -> None:
-    async with (
-        serve(echo, "127.0.0.1", 0, ssl=authority.server()) as server,
-        connect(url(server, secure=True), ssl=authority.client()) as ws,
-    ):
-        await server.close()
-        report = await ws.wait_closed()
-        assert (report.code, report.clean) == (1001, True)
 
 
 @everywhere
@@ -74,14 +62,6 @@ async def test_sni_and_the_name_to_verify(authority: Authority) -> None:
 
 
 @everywhere
-async def test_certificates_are_verified_unless_somebody_says_otherwise(authority: Authority) -> None:
-    async with serve(echo, "127.0.0.1", 0, ssl=authority.server()) as server:
-        with pytest.raises(ConnectionFailed, match="certificate verify failed"):
-            async with connect(url(server, secure=True)):
-                pytest.fail("connected")
-
-
-@everywhere
 async def test_client_certificates(authority: Authority) -> None:
     subjects: list[object] = []
 
@@ -103,55 +83,6 @@ async def test_client_certificates(authority: Authority) -> None:
 
 
 @everywhere
-async def test_failed_handshakes_of_tls_take_no_slot(authority: Authority, caplog: pytest.LogCaptureFixture) -> None:
-    async with serve(echo, "127.0.0.1", 0, ssl=authority.server(), max_connections=2) as server:
-        for attempt in range(10):
-            async with Raw.connect(server.port, handshake=False) as raw:
-                if attempt % 2:
-                    await raw.send(b"GET / HTTP/1.1\r\n\r\n")
-                await raw.stream.send_eof()
-                await raw.rest()
-        async with connect(url(server, secure=True), ssl=authority.client()) as ws:
-            await ws.send("x")
-            assert await ws.recv() == "x"
-    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
-
-
-@everywhere
-async def test_a_tls_handshake_that_never_comes(authority: Authority) -> None:
-    async with (
-        serve(echo, "127.0.0.1", 0, ssl=authority.server(), timeouts=QUICK) as server,
-        Raw.connect(server.port, handshake=False) as raw,
-    ):
-        assert await raw.rest() == b""
-    async with (
-        serve(echo, "127.0.0.1", 0, ssl=authority.server()) as server,
-        Raw.connect(server.port, handshake=False) as raw,
-    ):
-        await server.close()  # which does not wait for it
-        assert await raw.rest() == b""
-
-
-@everywhere
-async def test_a_server_that_never_answers_the_tls_handshake(authority: Authority) -> None:
-    async def silent(raw: Raw) -> None:
-        await raw.rest()
-
-    async with raw_server(silent, handshake=False) as port:
-        with pytest.raises(ConnectionTimeout):
-            async with connect(f"wss://127.0.0.1:{port}/", ssl=authority.client(), timeouts=QUICK):
-                pytest.fail("connected")
-
-
-@everywhere
-async def test_wss_to_a_server_without_tls(authority: Authority) -> None:
-    async with serve(echo, "127.0.0.1", 0) as server:
-        with pytest.raises(ConnectionFailed, match=r"SSL|TLS|ssl"):
-            async with connect(url(server, secure=True), ssl=authority.client()):
-                pytest.fail("connected")
-
-
-@everywhere
 async def test_cancelling_the_block_over_tls_says_1011(authority: Authority) -> None:
     codes: list[int] = []
 
@@ -165,25 +96,6 @@ async def test_cancelling_the_block_over_tls_says_1011(authority: Authority) -> 
                 await ws.recv()
         await eventually(lambda: codes)
     assert codes == [1011]
-
-
-@everywhere
-async def test_backpressure_over_tls(authority: Authority) -> None:
-    limits = Limits(outbox_size=200_000, inbox_size=200_000)
-    count = 60
-
-    async def handler(ws: WebSocket) -> None:
-        for _ in range(count):
-            await ws.send(bytes(100_000))
-
-    async with (
-        serve(handler, "127.0.0.1", 0, ssl=authority.server(), limits=limits) as server,
-        connect(url(server, secure=True), ssl=authority.client(), limits=limits) as ws,
-    ):
-        await eventually(lambda: server.connections)
-        (there,) = server.connections
-        await eventually(lambda: not there.can_send)
-        assert [len(message) async for message in ws if isinstance(message, bytes)] == [100_000] * count
 
 
 @everywhere

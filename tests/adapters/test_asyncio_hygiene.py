@@ -48,13 +48,13 @@ async def test_a_stray_visitor_is_one_debug_line_at_the_most(
             if sent:
                 raw.send(sent)
                 await raw.reader.read(1) if leaves == "by reset" and visitor != "half a request" else None
-            await eventually(lambda: server._reception.everyone or sent)
+            await eventually(lambda: server.reception.everyone or sent)
             if leaves == "by reset":
                 raw.reset()
             else:
                 raw.writer.write_eof()
                 await raw.rest()
-        await eventually(lambda: not server._reception.everyone)
+        await eventually(lambda: not server.reception.everyone)
     lines = [record for record in caplog.records if record.name != "asyncio"]
     assert len(lines) <= 1
     assert all(record.levelno == logging.DEBUG and record.exc_info is None for record in caplog.records)
@@ -113,7 +113,7 @@ async def test_no_connection_survives_its_end() -> None:
                 raw.send(b"\xff\xff")
                 await raw.rest()
             await http(server.port, "GET / HTTP/1.1\r\n\r\n")
-            await eventually(lambda server=server: not server._reception.everyone)  # type: ignore[misc]  # mypy cannot infer it
+            await eventually(lambda server=server: not server.reception.everyone)  # type: ignore[misc]  # mypy cannot infer it
             for _ in range(3):
                 await asyncio.sleep(0)
             gc.collect()

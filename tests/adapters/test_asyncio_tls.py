@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import ssl
-from typing import cast
 
 import pytest
 
-from tests.adapters.kit import QUICK, Authority, Raw, deaf_socket, echo, eventually, raw_server, url
+from tests.adapters.kit import Authority, echo, url
 from wsproto_asyncio import WebSocket, connect, serve
-from wsproto_core import ConnectionFailed, ConnectionTimeout, Limits
+from wsproto_core import ConnectionFailed, Limits
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +31,6 @@ async def test_echo_and_close_over_each_version(authority: Authority, version: s
         assert ws.close_report.clean
 
 
-async def test_the_server_closes_over_tls(authority: Authority) -> None:
-    async with serve(echo, "127.0.0.1", 0, ssl=authority.server()) as server:
-        ws = await connect(url(server, secure=True), ssl=authority.client())
-        await server.close()
-        report = await ws.wait_closed()
-        assert (report.code, report.clean) == (1001, True)
-
-
 async def test_sni_and_the_name_to_verify(authority: Authority) -> None:
     names: list[str | None] = []
     context = authority.server()
@@ -54,14 +43,6 @@ async def test_sni_and_the_name_to_verify(authority: Authority) -> None:
         with pytest.raises(ConnectionFailed, match="certificate"):
             await connect(url(server, secure=True), ssl=authority.client(), server_hostname="other.example")
     assert names == ["localhost", "chat.example", "other.example"]
-
-
-async def test_certificates_are_verified_unless_somebody_says_otherwise(authority: Authority) -> None:
-    async with serve(echo, "127.0.0.1", 0, ssl=authority.server()) as server:
-        with pytest.raises(ConnectionFailed, match="certificate verify failed"):
-            await connect(url(server, secure=True))
-        with pytest.raises(ConnectionFailed, match="certificate verify failed"):
-            await connect(url(server, secure=True), ssl=Authority().client())
 
 
 async def test_client_certificates(authority: Authority) -> None:
@@ -80,67 +61,3 @@ async def test_client_certificates(authority: Authority) -> None:
         with pytest.raises(ConnectionFailed):
             await connect(url(server, secure=True), ssl=authority.client())
     assert subjects == [(("email", "client@example.org"),)]
-
-
-async def test_failed_handshakes_of_tls_take_no_slot(authority: Authority, caplog: pytest.LogCaptureFixture) -> None:
-    context = authority.server()
-    async with serve(echo, "127.0.0.1", 0, ssl=context, max_connections=2) as server:
-        for attempt in range(10):
-            async with Raw.connect(server.port, handshake=False) as raw:
-                raw.send(b"GET / HTTP/1.1\r\n\r\n" if attempt % 2 else b"")
-                raw.writer.write_eof()
-                await raw.rest()
-        async with connect(url(server, secure=True), ssl=authority.client()) as ws:
-            await ws.send("x")
-            assert await ws.recv() == "x"
-    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
-
-
-async def test_a_tls_handshake_that_never_comes_ends_with_the_opening_timeout(authority: Authority) -> None:
-    async with serve(echo, "127.0.0.1", 0, ssl=authority.server(), timeouts=QUICK) as server:
-        with await deaf_socket(server.port, handshake=False) as sock:
-            assert await asyncio.get_running_loop().sock_recv(sock, 100) == b""
-
-
-async def test_a_server_that_never_answers_the_tls_handshake(authority: Authority) -> None:
-    async def silent(raw: Raw) -> None:
-        await raw.rest()
-
-    async with raw_server(silent, handshake=False) as port:
-        with pytest.raises(ConnectionTimeout):
-            await connect(f"wss://127.0.0.1:{port}/", ssl=authority.client(), timeouts=QUICK)
-
-
-async def test_wss_to_a_server_without_tls(authority: Authority) -> None:
-    async with serve(echo, "127.0.0.1", 0) as server:
-        with pytest.raises(ConnectionFailed, match=r"SSL|TLS|ssl"):
-            await connect(url(server, secure=True), ssl=authority.client())
-
-
-async def test_a_peer_that_does_not_close_its_tls(authority: Authority) -> None:
-    """The closing timeout bounds what TLS has to say as well."""
-    async with (
-        serve(echo, "127.0.0.1", 0, ssl=authority.server(), timeouts=QUICK) as server,
-        Raw.connect(server.port, context=authority.client()) as raw,
-    ):
-        await eventually(lambda: server.connections)
-        cast(asyncio.Transport, raw.writer.transport).pause_reading()
-        await server.close()
-        assert not server.connections
-
-
-async def test_backpressure_over_tls(authority: Authority) -> None:
-    limits = Limits(outbox_size=200_000, inbox_size=200_000)
-    count = 60
-
-    async def handler(ws: WebSocket) -> None:
-        for _ in range(count):
-            await ws.send(bytes(100_000))
-
-    async with (
-        serve(handler, "127.0.0.1", 0, ssl=authority.server(), limits=limits) as server,
-        connect(url(server, secure=True), ssl=authority.client(), limits=limits) as ws,
-    ):
-        (there,) = server.connections
-        await eventually(lambda: not there.can_send)
-        assert [len(message) async for message in ws if isinstance(message, bytes)] == [100_000] * count

@@ -1,8 +1,7 @@
-"""``connect`` of ``wsproto_sockets``: its options, and every way in which no connection comes about."""
+"""``connect`` of ``wsproto_sockets``: where to, by which address, and options that cannot work."""
 
 from __future__ import annotations
 
-import inspect
 import socket
 import threading
 import time
@@ -15,21 +14,12 @@ import pytest
 from tests.adapters.kit import QUICK, Authority, answer_to
 from tests.adapters.sockets_kit import PATIENCE, Raw, drain, echo, free_port, proxy_server, raw_server, run, tidy, url
 from wsproto_core import (
-    BearerCredentials,
     ConnectionFailed,
-    ConnectionRefused,
     ConnectionTimeout,
-    HandshakeFailed,
-    HandshakeRejected,
     ProxyFailed,
-    Redirected,
-    RedirectFailed,
-    Request,
-    Response,
     Timeouts,
-    Violation,
 )
-from wsproto_sockets import WebSocket, connect, serve
+from wsproto_sockets import connect, serve
 
 __all__ = ["tidy"]
 
@@ -39,37 +29,6 @@ pytestmark = pytest.mark.usefixtures("tidy")
 @pytest.fixture(scope="module")
 def authority() -> Authority:
     return Authority()
-
-
-def test_the_request_says_what_it_was_told() -> None:
-    requests: list[Request] = []
-
-    def look(ws: WebSocket, request: Request) -> None:
-        requests.append(request)
-
-    with (
-        serve(echo, "127.0.0.1", 0, process_request=look, subprotocols=["superchat"]) as server,
-        connect(
-            url(server, "/a%20b?c=d&e"),
-            headers={"X-Trace": "1"},
-            origin="https://example.com",
-            subprotocols=["chat", "superchat"],
-            credentials=BearerCredentials("token"),
-        ) as ws,
-    ):
-        assert ws.subprotocol == "superchat"
-        assert ws.remote_address == ("127.0.0.1", server.port)
-        assert ws.response_headers is not None
-        (there,) = server.connections
-        assert there.remote_address == ws.local_address
-        assert there.request is requests[0]
-        there.data["mine"] = 1
-    (request,) = requests
-    assert request.target == "/a%20b?c=d&e"
-    assert request.headers["x-trace"] == "1"
-    assert request.origin == "https://example.com"
-    assert request.subprotocols == ("chat", "superchat")
-    assert request.credentials == BearerCredentials("token")
 
 
 def test_over_a_unix_socket(tmp_path: Path) -> None:
@@ -152,14 +111,6 @@ def test_a_proxy_that_never_answers() -> None:
 # --- options that cannot work -----------------------------------------------------------------------------------------
 
 
-def test_the_signature_is_the_documented_one() -> None:
-    assert connect.__name__ == "connect"
-    signature = inspect.signature(connect)
-    assert "subprotocols" in signature.parameters
-    assert signature.return_annotation == "WebSocket"
-    assert "max_redirects" in str(connect.__doc__)
-
-
 @pytest.mark.parametrize("name", ["extra_headers", "max_size", "ping_interval", "timeout", "listener"])
 def test_an_unknown_keyword_is_a_type_error_at_once(name: str) -> None:
     with pytest.raises(TypeError, match=name):
@@ -184,12 +135,6 @@ def test_an_option_that_cannot_work_is_named_at_once(options: dict[str, Any], wo
 
 
 # --- no connection ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_refused(host: str) -> None:
-    with pytest.raises(ConnectionRefused, match=r"[Cc]onnect"):
-        connect(f"ws://{host}:{free_port()}/")
 
 
 def test_a_name_that_does_not_exist() -> None:
@@ -244,101 +189,6 @@ class full_queue:  # noqa: N801  # it reads like a function
     def __exit__(self, *_: object) -> None:
         for sock in self._sockets:
             sock.close()
-
-
-def test_a_server_that_never_answers() -> None:
-    with (
-        raw_server(lambda raw: raw.rest(), handshake=False) as port,
-        pytest.raises(ConnectionTimeout, match=r"0\.3 seconds"),
-    ):
-        connect(f"ws://127.0.0.1:{port}/", timeouts=QUICK)
-
-
-def test_a_server_that_answers_byte_by_byte_for_ever() -> None:
-    def trickle(raw: Raw) -> None:
-        raw.send(b"HTTP/1.1 101 Switching Protocols\r\n")
-        pause = threading.Event()
-        while not pause.wait(0.02):
-            raw.send(b"x")
-
-    with raw_server(trickle, handshake=False) as port, pytest.raises(ConnectionTimeout):
-        connect(f"ws://127.0.0.1:{port}/", timeouts=QUICK)
-
-
-@pytest.mark.parametrize("ending", ["eof", "reset"])
-def test_a_server_that_hangs_up(ending: str) -> None:
-    def leave(raw: Raw) -> None:
-        raw.head()
-        if ending == "reset":
-            raw.reset()
-
-    with raw_server(leave, handshake=False) as port, pytest.raises(ConnectionFailed) as caught:
-        connect(f"ws://127.0.0.1:{port}/")
-    assert not isinstance(caught.value, HandshakeRejected | ConnectionTimeout)
-
-
-def test_rejected_with_status_headers_and_body() -> None:
-    def refuse(ws: WebSocket, request: Request) -> Response:
-        return Response(401, {"WWW-Authenticate": "Basic"}, "schade ☹".encode())
-
-    with serve(echo, "127.0.0.1", 0, process_request=refuse) as server:
-        with pytest.raises(HandshakeRejected, match="401") as caught:
-            connect(url(server))
-        assert caught.value.headers["www-authenticate"] == "Basic"
-        assert caught.value.body.decode() == "schade ☹"
-
-
-def test_a_redirect_is_followed_or_told() -> None:
-    def elsewhere(ws: WebSocket, request: Request) -> Response | None:
-        return None if request.path == "/there" else Response(307, {"Location": "/there?x=1"})
-
-    with serve(echo, "127.0.0.1", 0, process_request=elsewhere) as server:
-        with connect(url(server)) as ws:
-            ws.send("here")
-            assert ws.recv(PATIENCE) == "here"
-        with pytest.raises(HandshakeRejected) as caught:
-            connect(url(server), max_redirects=0)
-        assert isinstance(caught.value.event, Redirected)
-        assert caught.value.event.location == "/there?x=1"
-
-
-def test_a_circle_of_redirects_ends() -> None:
-    def again(ws: WebSocket, request: Request) -> Response:
-        return Response(302, {"Location": request.target})
-
-    with serve(echo, "127.0.0.1", 0, process_request=again) as server, pytest.raises(RedirectFailed):
-        connect(url(server))
-
-
-@pytest.mark.parametrize(
-    ("answer", "violation"),
-    [
-        (b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n", Violation.BAD_ACCEPT),
-        (b"SSH-2.0-OpenSSH_9\r\n", Violation.BAD_RESPONSE),
-        (b"HTTP/1.1 101 X\r\nX: " + b"x" * 70_000, Violation.RESPONSE_TOO_BIG),
-    ],
-)
-def test_a_bad_answer(answer: bytes, violation: Violation) -> None:
-    def behave(raw: Raw) -> None:
-        raw.head()
-        raw.send(answer)
-        raw.rest()
-
-    with raw_server(behave, handshake=False) as port, pytest.raises(HandshakeFailed) as caught:
-        connect(f"ws://127.0.0.1:{port}/")
-    assert caught.value.violation is violation
-
-
-def test_what_comes_with_the_answer_is_not_lost() -> None:
-    def behave(raw: Raw) -> None:
-        raw.send(answer_to(raw.head()) + b"\x81\x05early")
-        raw.rest()
-
-    with raw_server(behave, handshake=False) as port:
-        ws = connect(f"ws://127.0.0.1:{port}/", timeouts=QUICK)
-        assert ws.recv(PATIENCE) == "early"
-        ws.abort()
-        ws.wait_closed(PATIENCE)
 
 
 def test_many_clients_at_once() -> None:

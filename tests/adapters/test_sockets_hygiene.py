@@ -43,7 +43,7 @@ def test_a_stray_visitor_is_one_debug_line_at_the_most(
             else:
                 raw.socket.shutdown(socket.SHUT_WR)
                 raw.rest()
-        eventually(lambda: len(server._reception.everyone) == 1)
+        eventually(lambda: len(server.reception.everyone) == 1)
         lines = [record for record in caplog.records if record.name == "wsproto_sockets"]
         assert len(lines) <= 1
         assert all(record.levelno == logging.DEBUG and record.exc_info is None for record in lines)
@@ -93,7 +93,7 @@ def test_no_connection_survives_its_end() -> None:
             raw.send(b"\xff\xff")
             raw.rest()
         http(server.port, "GET / HTTP/1.1\r\n\r\n")
-        eventually(lambda: not server._reception.everyone)
+        eventually(lambda: not server.reception.everyone)
         eventually(lambda: gc.collect() is not None and not any(ref() for ref in remembered))
         assert not server._threads
     assert len(remembered) >= 60

@@ -85,7 +85,7 @@ async def test_nothing_waits_behind_a_cancelled_verb() -> None:
         for verb in (ws.recv, ws.wait_closed, ws.recv):
             with trio.move_on_after(0.01):
                 await verb()
-        assert len(ws.link._waiters) == 0
+        assert len(ws.link._lot) == 0
         (there,) = server.connections
         there.abort()
         with pytest.raises(ConnectionClosedError):
@@ -104,12 +104,12 @@ async def test_connections_leave_no_tasks_and_no_memory() -> None:
         return sum(isinstance(thing, WebSocket) for thing in gc.get_objects())
 
     async with serve(echo, "127.0.0.1", 0) as server:
-        tasks = len(server._nursery.child_tasks)
+        tasks = len(server.nursery.child_tasks)
         before = count()
         for _ in range(20):
             await once()
-        await eventually(lambda: not server._reception.everyone)
-        await eventually(lambda: len(server._nursery.child_tasks) == tasks)
+        await eventually(lambda: not server.reception.everyone)
+        await eventually(lambda: len(server.nursery.child_tasks) == tasks)
         assert count() <= before + 1
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
 
 import pytest
 import trio
 
-from tests.adapters.kit import QUICK, Authority
-from tests.adapters.trio_kit import Raw, deaf_socket, echo, eventually, raw_server, trio_test, url
-from wsproto_core import ConnectionFailed, ConnectionTimeout, Limits
+from tests.adapters.kit import Authority
+from tests.adapters.trio_kit import Raw, echo, raw_server, trio_test, url
+from wsproto_core import ConnectionFailed, Limits
 from wsproto_trio import WebSocket, connect, serve
 
 
@@ -33,17 +32,6 @@ async def test_echo_and_close_over_each_version(authority: Authority, version: s
                 assert await ws.recv() == message
         assert ws.close_report is not None
         assert ws.close_report.clean
-
-
-@trio_test
-async def test_the_server_closes_over_tls(authority: Authority) -> None:
-    async with (
-        serve(echo, "127.0.0.1", 0, ssl=authority.server()) as server,
-        connect(url(server, secure=True), ssl=authority.client()) as ws,
-    ):
-        await server.close()
-        report = await ws.wait_closed()
-        assert (report.code, report.clean) == (1001, True)
 
 
 @trio_test
@@ -85,73 +73,6 @@ async def test_client_certificates(authority: Authority) -> None:
     assert subjects == [(("email", "client@example.org"),)]
 
 
-def test_failed_handshakes_of_tls_take_no_slot(authority: Authority, caplog: pytest.LogCaptureFixture) -> None:
-    @trio_test
-    async def scenario() -> None:
-        async with serve(echo, "127.0.0.1", 0, ssl=authority.server(), max_connections=2) as server:
-            for attempt in range(10):
-                async with Raw.connect(server.port, handshake=False) as raw:
-                    await raw.send(b"GET / HTTP/1.1\r\n\r\n" if attempt % 2 else b"")
-                    await raw.send_eof()
-                    await raw.rest()
-            async with connect(url(server, secure=True), ssl=authority.client()) as ws:
-                await ws.send("x")
-                assert await ws.recv() == "x"
-
-    scenario()
-    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
-
-
-@trio_test
-async def test_a_tls_handshake_that_never_comes(authority: Authority) -> None:
-    """It ends with the opening timeout, or with the server."""
-    async with serve(echo, "127.0.0.1", 0, ssl=authority.server(), timeouts=QUICK) as server:
-        with await deaf_socket(server.port, handshake=False) as sock:
-            assert await sock.recv(100) == b""
-    async with serve(echo, "127.0.0.1", 0, ssl=authority.server()) as server:
-        with await deaf_socket(server.port, handshake=False) as sock:
-            await eventually(lambda: len(server._nursery.child_tasks))
-            await server.close()
-            assert await ended(sock)
-
-
-async def ended(sock: trio.socket.SocketType) -> bool:
-    try:
-        return await sock.recv(100) == b""
-    except OSError:
-        return True
-
-
-@trio_test
-async def test_a_server_that_never_answers_the_tls_handshake(authority: Authority) -> None:
-    async def silent(raw: Raw) -> None:
-        await raw.rest()
-
-    async with raw_server(silent, handshake=False) as port:
-        with pytest.raises(ConnectionTimeout):
-            async with connect(f"wss://127.0.0.1:{port}/", ssl=authority.client(), timeouts=QUICK):
-                pytest.fail("there is no answer")
-
-
-@trio_test
-async def test_wss_to_a_server_without_tls(authority: Authority) -> None:
-    async with serve(echo, "127.0.0.1", 0) as server:
-        with pytest.raises(ConnectionFailed, match=r"SSL|TLS|ssl"):
-            async with connect(url(server, secure=True), ssl=authority.client()):
-                pytest.fail("it does not speak TLS")
-
-
-@trio_test
-async def test_a_peer_that_ends_without_a_close_notify(authority: Authority) -> None:
-    """That is an end as any other: WebSocket has its own goodbye."""
-    async with serve(echo, "127.0.0.1", 0, ssl=authority.server(), timeouts=QUICK) as server:
-        async with Raw.connect(server.port, context=authority.client()):
-            await eventually(lambda: server.connections)
-            (ws,) = server.connections
-        report = await ws.wait_closed()
-        assert (report.code, report.error) == (1006, None)
-
-
 @trio_test
 async def test_tls_in_tls_through_a_proxy(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     async def proxy(raw: Raw) -> None:
@@ -189,21 +110,3 @@ def trusting(authority: Authority) -> object:
 async def pump(source: trio.abc.Stream, sink: trio.abc.Stream) -> None:
     while data := await source.receive_some():
         await sink.send_all(data)
-
-
-@trio_test
-async def test_backpressure_over_tls(authority: Authority) -> None:
-    limits = Limits(outbox_size=200_000, inbox_size=200_000)
-    count = 60
-
-    async def handler(ws: WebSocket) -> None:
-        for _ in range(count):
-            await ws.send(bytes(100_000))
-
-    async with (
-        serve(handler, "127.0.0.1", 0, ssl=authority.server(), limits=limits) as server,
-        connect(url(server, secure=True), ssl=authority.client(), limits=limits) as ws,
-    ):
-        (there,) = server.connections
-        await eventually(lambda: not there.can_send)
-        assert [len(message) async for message in ws if isinstance(message, bytes)] == [100_000] * count

@@ -9,7 +9,7 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import trio
 
@@ -53,7 +53,7 @@ async def drain(ws: WebSocket) -> None:
         pass
 
 
-def url(server: Server, path: str = "/", *, secure: bool = False) -> str:
+def url(server: Server[Any], path: str = "/", *, secure: bool = False) -> str:
     """Where ``server`` listens."""
     return f"{'wss' if secure else 'ws'}://127.0.0.1:{server.port}{path}"
 

@@ -85,7 +85,7 @@ def blank_page(_: WebSocket, request: Request) -> Response | None:
 @contextlib.asynccontextmanager
 async def page(
     uri: str, handler: Callable[[WebSocket], Awaitable[None]], **options: Any
-) -> AsyncIterator[tuple[Tab, Server]]:
+) -> AsyncIterator[tuple[Tab, Server[Any]]]:
     """A tab with the page above, and the server that it came from."""
     async with (
         serve(handler, "127.0.0.1", 0, process_request=blank_page, **options) as server,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from errno import EADDRINUSE
+
 import pytest
 
 from wsproto_core import _errors
 from wsproto_core._errors import (
+    BindFailed,
     ConnectionClosed,
     ConnectionClosedError,
     ConnectionClosedOK,
@@ -15,10 +18,15 @@ from wsproto_core._errors import (
     HandshakeFailed,
     HandshakeRejected,
     LocalProtocolError,
+    MessageTooLarge,
     OutboxFull,
+    PoolClosed,
+    PoolTimeout,
     ProxyFailed,
     RedirectFailed,
     RemoteProtocolError,
+    ServerAlreadyRunning,
+    ServerNotStarted,
     WebSocketError,
 )
 from wsproto_core._events import CloseReport, Redirected, Rejected
@@ -30,6 +38,10 @@ TREE: list[tuple[type[WebSocketError], type[Exception], int]] = [
     (WebSocketError, Exception, -600),
     (LocalProtocolError, WebSocketError, -640),
     (OutboxFull, LocalProtocolError, -640),
+    (MessageTooLarge, LocalProtocolError, -642),
+    (PoolClosed, LocalProtocolError, -640),
+    (ServerAlreadyRunning, LocalProtocolError, -661),
+    (ServerNotStarted, LocalProtocolError, -660),
     (RemoteProtocolError, WebSocketError, -641),
     (ConnectionClosed, WebSocketError, -603),
     (ConnectionClosedOK, ConnectionClosed, -603),
@@ -37,16 +49,18 @@ TREE: list[tuple[type[WebSocketError], type[Exception], int]] = [
     (ConnectionFailed, WebSocketError, -600),
     (ConnectionRefused, ConnectionFailed, -601),
     (ConnectionTimeout, ConnectionFailed, -602),
+    (PoolTimeout, ConnectionTimeout, -602),
     (HandshakeRejected, ConnectionFailed, -600),
     (RedirectFailed, HandshakeRejected, -600),
     (ProxyFailed, ConnectionFailed, -600),
     (HandshakeFailed, ConnectionFailed, -600),
+    (BindFailed, WebSocketError, -662),
 ]
 
 
 @pytest.mark.parametrize(("error", "parent", "code"), TREE, ids=[row[0].__name__ for row in TREE])
 def test_the_tree_and_the_numbers(error: type[WebSocketError], parent: type[Exception], code: int) -> None:
-    assert error.__base__ is parent
+    assert error.__bases__[0] is parent
     assert error.code == code
 
 
@@ -54,7 +68,8 @@ def test_the_tree_is_complete_and_in_the_docstring() -> None:
     assert {error.__name__ for error, _, _ in TREE} == set(_errors.__all__)
     assert _errors.__doc__ is not None
     for name in _errors.__all__:
-        depth = len(next(error for error, _, _ in TREE if error.__name__ == name).__mro__) - 4
+        ancestry = next(error for error, _, _ in TREE if error.__name__ == name).__mro__
+        depth = sum(issubclass(ancestor, WebSocketError) for ancestor in ancestry) - 1
         assert f"\n{'  ' * depth}* :exc:`{name}`" in _errors.__doc__
 
 
@@ -84,3 +99,15 @@ def test_a_refusal(event: Rejected | Redirected) -> None:
     assert error.event is event
     assert (error.status, error.headers, error.body) == (event.status, event.headers, b"no")
     assert str(event.status) in str(error)
+
+
+def test_who_cannot_listen_gets_what_the_system_said() -> None:
+    error = BindFailed.from_error(OSError(EADDRINUSE, "Address already in use"))
+    assert isinstance(error, OSError)
+    assert (error.errno, error.strerror) == (EADDRINUSE, "Address already in use")
+    assert "Address already in use" in str(error)
+
+
+@pytest.mark.parametrize("words", ["no address to listen on", "the host has no address"])
+def test_who_cannot_listen_gets_the_words_where_there_is_no_number(words: str) -> None:
+    assert str(BindFailed.from_error(OSError(words))) == words

@@ -13,7 +13,7 @@ from wsproto_core._violations import Violation
 
 @pytest.mark.parametrize("violation", Violation, ids=lambda row: row.name)
 def test_every_row_is_complete(violation: Violation) -> None:
-    assert re.fullmatch(r"(RFC \d+|stream codecs) §\d+(\.\d+)*", violation.section)
+    assert re.fullmatch(r"(RFC \d+|stream codecs|PROXY protocol|pipeline) §\d+(\.\d+)*", violation.section)
     assert violation.words
     assert not violation.words.endswith(".")
     assert str(violation) == f"{violation.words} ({violation.section})"

@@ -33,6 +33,7 @@ def test_every_violation_is_in_exactly_one_table() -> None:
         generate.request_violations(),
         generate.response_violations(),
         generate.stream_violations(),
+        generate.pipeline_violations(),
     ]
     assert {item: sum(f"| `{item.name}` |" in table for table in tables) for item in Violation} == dict.fromkeys(
         Violation, 1

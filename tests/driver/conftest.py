@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.driver.wire import Chunks
 from wsproto_core._driver import flow
+from wsproto_core.testing import Chunks
 
 
 @pytest.fixture(params=[None, 1], ids=["whole", "bytewise"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.driver.wire import START, Chunks, Wire, make_client, make_server, open_wire, shake_hands
+from tests.driver.wire import START, Wire, make_client, make_server, open_wire, shake_hands
 from wsproto_core import (
     Closed,
     ConnectionClosed,
@@ -20,6 +20,7 @@ from wsproto_core import (
     Violation,
 )
 from wsproto_core.frames import Frame, parse_frames
+from wsproto_core.testing import Chunks
 
 MASK = b"mask"
 QUESTION = bytes(Frame(Opcode.TEXT, b"question", mask=MASK))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 
 from tests.driver.wire import START, make_client, make_server, shake_hands
-from wsproto_core import AsyncPeer, ConnectionClosedOK, Fragment, Limits, Receive, ServerConnection
+from wsproto_core import AsyncWebSocket, ConnectionClosedOK, Fragment, Limits, Log, Receive, ServerConnection
 from wsproto_core.frames import Frame, parse_frames
 
 T = TypeVar("T")
@@ -23,6 +24,8 @@ class Pause:
 
 class HandLink:
     """A link whose transport is a list."""
+
+    log: ClassVar[Log] = logging.getLogger("test")
 
     def __init__(self, engine: ServerConnection) -> None:
         self.engine = engine
@@ -52,11 +55,11 @@ class HandLink:
         await self.until(lambda: self.is_lost or None)
 
 
-def open_peer(**options: Any) -> tuple[AsyncPeer, HandLink]:
+def open_peer(**options: Any) -> tuple[AsyncWebSocket, HandLink]:
     server = make_server(**options)
     shake_hands(make_client(), server)
     link = HandLink(server)
-    return AsyncPeer(server, link), link
+    return AsyncWebSocket(server, link), link
 
 
 def step(coroutine: Coroutine[Any, Any, Any]) -> bool:
@@ -90,7 +93,7 @@ def frame(opcode: int, payload: bytes) -> bytes:
     ids=["send", "send_fragment", "ping"],
 )
 def test_without_room_it_waits_until_the_transport_takes_more(
-    verb: Callable[[AsyncPeer], Coroutine[Any, Any, Any]],
+    verb: Callable[[AsyncWebSocket], Coroutine[Any, Any, Any]],
 ) -> None:
     ws, link = open_peer(limits=Limits(outbox_size=10))
     link.takes_more = False

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.driver.wire import START, Chunks, Wire, make_client, make_server, open_wire, shake_hands
+from tests.driver.wire import START, Wire, make_client, make_server, open_wire, shake_hands
 from wsproto_core import (
     Fragment,
     Limits,
@@ -23,6 +23,7 @@ from wsproto_core import (
     Timeouts,
 )
 from wsproto_core.frames import Frame, parse_frames
+from wsproto_core.testing import Chunks
 
 MASK = b"mask"
 QUIET: dict[str, Any] = {"timeouts": Timeouts(ping_interval=None)}
@@ -149,7 +150,7 @@ def test_a_flood_of_pings_to_which_nobody_reads_the_answers(chunks: Chunks, rate
 
 def slow(chunks: Chunks, **options: Any) -> Wire:
     wire = open_wire(chunks, fragment_size=100, **QUIET, **options)
-    wire.client.outgoing.rate, wire.client.outgoing.capacity = 1000.0, 300
+    wire.client.outgoing.bandwidth, wire.client.outgoing.capacity = 1000.0, 300
     return wire
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
 import pytest
 
-from tests.driver.wire import START, Chunks, connect, make_client, make_wire
+from tests.driver.wire import START, connect, make_client, make_wire
 from wsproto_core import (
     Accepted,
     BearerCredentials,
@@ -28,6 +27,7 @@ from wsproto_core import (
 )
 from wsproto_core._handshake.keys import accept_token
 from wsproto_core.frames import Frame
+from wsproto_core.testing import Chance, Chunks
 
 
 def asking(**options: Any) -> tuple[ClientConnection, str]:
@@ -39,7 +39,7 @@ def asking(**options: Any) -> tuple[ClientConnection, str]:
 
 
 def feed(client: ClientConnection, data: bytes, chunks: Chunks) -> list[Event]:
-    assert not isinstance(chunks, Random)
+    assert not isinstance(chunks, Chance)
     size = chunks or len(data)
     pieces = [data[start : start + size] for start in range(0, len(data), size)]
     return [event for piece in pieces for event in client.receive_data(piece, START)]

@@ -9,7 +9,7 @@ from unittest.mock import ANY
 
 import pytest
 
-from tests.driver.wire import START, Chunks, Side, Wire, connect, make_wire, open_wire
+from tests.driver.wire import START, Side, Wire, connect, make_wire, open_wire
 from wsproto_core import (
     ClientConnection,
     CloseReport,
@@ -25,6 +25,7 @@ from wsproto_core import (
     Violation,
 )
 from wsproto_core.frames import Frame
+from wsproto_core.testing import Chunks
 
 LOCAL, PEER, NETWORK = Initiator.LOCAL, Initiator.PEER, Initiator.NETWORK
 MASK = b"mask"
@@ -88,8 +89,8 @@ def test_without_arguments_it_is_a_normal_closure(chunks: Chunks) -> None:
 @pytest.mark.parametrize("latency", [0.0, 0.5])
 def test_both_sides_close_at_once(chunks: Chunks, latency: float) -> None:
     wire = open_wire(chunks)
-    for pipe in wire.pipes:
-        pipe.latency = latency
+    for link in wire.links:
+        link.latency = latency
     wire.client.engine.close(4001, "client")
     wire.server.engine.close(4002, "server")
     wire.finish()
@@ -102,8 +103,8 @@ def test_both_sides_close_at_once(chunks: Chunks, latency: float) -> None:
 @closers
 def test_the_server_ends_the_transport_first(chunks: Chunks, closer: str) -> None:
     wire = open_wire(chunks)
-    for pipe in wire.pipes:
-        pipe.latency = 1.0
+    for link in wire.links:
+        link.latency = 1.0
     both(wire, closer=closer)[0].engine.close()
     while not wire.client.outgoing.is_shut:  # RFC 6455 §7.1.1
         wire.run(0.5)
@@ -461,8 +462,8 @@ def test_the_age_of_the_last_pong(chunks: Chunks) -> None:
 @pytest.mark.usefixtures("small_batches")
 def test_a_long_transfer_may_end_before_the_closing_time_begins(chunks: Chunks) -> None:
     wire = open_wire(chunks, fragment_size=100)
-    pipe = wire.client.outgoing
-    pipe.rate, pipe.capacity = 100.0, 300
+    link = wire.client.outgoing
+    link.bandwidth, link.capacity = 100.0, 300
     wire.client.engine.send(bytes(10_000))
     wire.client.engine.close()
     wire.run(90)

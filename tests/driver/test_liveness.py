@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.driver.wire import START, Chunks, Wire, make_client, make_server, open_wire, shake_hands
+from tests.driver.wire import START, Wire, make_client, make_server, open_wire, shake_hands
 from wsproto_core import (
     CloseReport,
     Initiator,
@@ -20,6 +20,7 @@ from wsproto_core import (
     Timer,
 )
 from wsproto_core.frames import Frame, parse_frames
+from wsproto_core.testing import Chunks
 
 MASK = b"mask"
 #: The client watches, the server does not: one keepalive at a time.
@@ -41,8 +42,8 @@ def pings(wire: Wire) -> int:
 @pytest.mark.parametrize("latency", [0.0, 0.25])
 def test_silence_is_broken_by_a_ping_each_interval(chunks: Chunks, latency: float) -> None:
     wire = watching(chunks)
-    for pipe in wire.pipes:
-        pipe.latency = latency
+    for link in wire.links:
+        link.latency = latency
     wire.run(1000)
     assert wire.client.told(Pong)[0] == Pong(b"\x00\x00\x00\x01", round_trip=2 * latency)
     assert len(wire.server.told(Ping)) == pytest.approx(1000 / (30 + 2 * latency), abs=1)
@@ -116,7 +117,7 @@ def test_without_a_pong_timeout_it_only_asks(chunks: Chunks) -> None:
 
 def test_pings_of_the_application(chunks: Chunks) -> None:
     wire = watching(chunks)
-    wire.pipes[0].latency = 0.5
+    wire.links[0].latency = 0.5
     wire.run(7)
     payloads = [wire.client.engine.ping(b"mine", now=wire.now), wire.client.engine.ping(now=wire.now)]
     assert wire.client.engine.awaits_pong(b"mine")
@@ -201,7 +202,7 @@ def test_a_process_that_slept_does_not_blame_its_peer(chunks: Chunks) -> None:
 def test_a_slow_transfer_never_dies_of_a_late_pong(chunks: Chunks, sender: str) -> None:
     wire = open_wire(chunks, fragment_size=100)
     here, there = wire.sides if sender == "client" else (wire.server, wire.client)
-    here.outgoing.rate, here.outgoing.capacity = 100.0, 4000
+    here.outgoing.bandwidth, here.outgoing.capacity = 100.0, 4000
     here.engine.send(bytes(30_000))
     wire.run(400)
     assert there.messages == [bytes(30_000)]
@@ -210,8 +211,8 @@ def test_a_slow_transfer_never_dies_of_a_late_pong(chunks: Chunks, sender: str) 
 
 def test_100_megabytes_at_one_a_second() -> None:
     wire = open_wire(limits=Limits(message_size=None))
-    pipe = wire.server.outgoing
-    pipe.rate, pipe.capacity = 1e6, 2_500_000
+    link = wire.server.outgoing
+    link.bandwidth, link.capacity = 1e6, 2_500_000
     message = bytes(100_000_000)
     wire.server.engine.send(message)
     wire.run(110)
@@ -222,7 +223,7 @@ def test_100_megabytes_at_one_a_second() -> None:
 @pytest.mark.usefixtures("small_batches")
 def test_pongs_overtake_a_slow_transfer(chunks: Chunks) -> None:
     wire = open_wire(chunks, fragment_size=100, **QUIET)
-    wire.client.outgoing.rate, wire.client.outgoing.capacity = 100.0, 300
+    wire.client.outgoing.bandwidth, wire.client.outgoing.capacity = 100.0, 300
     wire.client.engine.send(bytes(10_000))
     wire.run(5)
     wire.server.engine.ping(b"?", now=wire.now)
@@ -306,8 +307,8 @@ def test_showing_life_costs_nothing_when_nobody_takes_it() -> None:
 @pytest.mark.parametrize("paused", [20.0, 49.99, 50.0, 51.0, 69.99, 88.0])
 def test_whoever_reads_again_gives_the_peer_time_to_answer(paused: float) -> None:
     wire = deaf()
-    for pipe in wire.pipes:
-        pipe.latency = 5.0
+    for link in wire.links:
+        link.latency = 5.0
     wire.run(paused)
     wire.server.asleep = True
     wire.client.receive()
@@ -383,7 +384,7 @@ def test_pings_do_not_count(chunks: Chunks) -> None:
 def test_a_slow_message_is_not_idle(chunks: Chunks) -> None:
     wire = idle(chunks)
     for side in wire.sides:
-        side.outgoing.rate, side.outgoing.capacity = 100.0, 300
+        side.outgoing.bandwidth, side.outgoing.capacity = 100.0, 300
     wire.client.engine.send(bytes(5000))
     wire.run(60)
     wire.server.engine.send(bytes(5000))

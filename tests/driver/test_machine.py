@@ -6,7 +6,6 @@ report is there exactly when the end was told, and that no deadline is left in t
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
 import pytest
@@ -25,6 +24,7 @@ from wsproto_core import (
     State,
     Timeouts,
 )
+from wsproto_core.testing import Chance, Chunks
 
 LIMITS = Limits(outbox_size=2000, inbox_size=4000)
 TIMEOUTS = Timeouts(opening_timeout=20.0, ping_interval=3.0, pong_timeout=5.0, idle_timeout=30.0, closing_timeout=15.0)
@@ -39,28 +39,28 @@ class Conversation(RuleBasedStateMachine):
     """Two engines, and a model of what has been said."""
 
     @initialize(
-        chunks=st.sampled_from([None, 1, 7]) | st.integers(0, 99).map(Random),
+        chunks=st.sampled_from([None, 1, 7]) | st.integers(0, 99).map(Chance),
         pulls=st.tuples(st.booleans(), st.booleans()),
         compress=st.booleans(),
         latency=st.sampled_from([0.0, 0.5]),
         capacity=st.sampled_from([None, 500]),
-        rate=st.sampled_from([None, 2000.0]),
+        bandwidth=st.sampled_from([None, 2000.0]),
     )
     def begin(
         self,
-        chunks: int | Random | None,
+        chunks: Chunks,
         pulls: tuple[bool, bool],
         compress: bool,
         latency: float,
         capacity: int | None,
-        rate: float | None,
+        bandwidth: float | None,
     ) -> None:
         extensions = [PerMessageDeflate(threshold=0)] if compress else []
         self.wire: Wire = make_wire(chunks, limits=LIMITS, timeouts=TIMEOUTS, extensions=extensions, fragment_size=300)
         for side, style in zip(self.wire.sides, pulls, strict=True):
             side.pulls = style
-        for pipe in self.wire.pipes:
-            pipe.latency, pipe.capacity, pipe.rate = latency, capacity, rate
+        for link in self.wire.links:
+            link.latency, link.capacity, link.bandwidth = latency, capacity, bandwidth
         # What each side has sent and received; urgent messages apart, because they overtake.
         self.sent: list[list[Message]] = [[], []]
         self.urgent: list[list[Message]] = [[], []]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.driver.wire import START, Chunks, Wire, connect, make_wire
+from tests.driver.wire import START, Wire, connect, make_wire
 from wsproto_core import (
     Accepted,
     BasicCredentials,
@@ -24,6 +24,7 @@ from wsproto_core import (
     Timer,
     Violation,
 )
+from wsproto_core.testing import Chunks
 
 
 def answering(wire: Wire, verb: str, *arguments: Any, **options: Any) -> Wire:
@@ -181,7 +182,7 @@ def test_the_end_of_what_a_verb_ended_is_told_at_once(chunks: Chunks, style: str
 
 def test_a_client_whose_request_is_never_finished_is_told_so(chunks: Chunks) -> None:
     wire = make_wire(chunks, server={"timeouts": Timeouts(opening_timeout=5.0)})
-    wire.client.outgoing.rate = 10.0
+    wire.client.outgoing.bandwidth = 10.0
     connect(wire)
     wire.finish()
     assert wire.server.report.violation is Violation.HANDSHAKE_TIMEOUT

@@ -22,25 +22,25 @@ from wsproto_core import (
     ServerConnection,
     State,
     Violation,
+    WebSocketBase,
 )
-from wsproto_core._driver.peer import PeerBase
 from wsproto_core.frames import Frame
 
 MASK = b"mask"
 CLOSE = bytes(Frame(0x8, b"\x03\xe8", mask=MASK))
 
 
-def open_pair(limits: Limits | None = None) -> tuple[PeerBase, PeerBase]:
+def open_pair(limits: Limits | None = None) -> tuple[WebSocketBase, WebSocketBase]:
     client, server = make_client(subprotocols=["chat"]), make_server(limits=limits or Limits(), subprotocols=["chat"])
     shake_hands(client, server)
-    return PeerBase(client), PeerBase(server)
+    return WebSocketBase(client), WebSocketBase(server)
 
 
-def connecting() -> tuple[PeerBase, ClientConnection]:
+def connecting() -> tuple[WebSocketBase, ClientConnection]:
     client = make_client()
     client.connect()
     client.data_to_send()
-    return PeerBase(client), client
+    return WebSocketBase(client), client
 
 
 def test_the_facts_are_those_of_the_engine() -> None:
@@ -57,7 +57,7 @@ def test_the_facts_are_those_of_the_engine() -> None:
 
 
 def test_before_an_answer_there_are_no_response_headers() -> None:
-    assert PeerBase(make_server()).response_headers is None
+    assert WebSocketBase(make_server()).response_headers is None
 
 
 def test_whatever_belongs_to_the_connection_has_a_place() -> None:
@@ -177,7 +177,7 @@ def test_an_error_that_only_says_that_this_connection_ended() -> None:
 
 
 def test_the_receive_mode_is_checked() -> None:
-    peer = PeerBase(ServerConnection(receive=Receive.CHUNKS))
+    peer = WebSocketBase(ServerConnection(receive=Receive.CHUNKS))
     peer.check_mode(Receive.FRAGMENTS, Receive.CHUNKS)
     with pytest.raises(LocalProtocolError, match="CHUNKS"):
         peer.check_mode(Receive.MESSAGES)

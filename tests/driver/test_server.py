@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
 import pytest
 
-from tests.driver.wire import START, Chunks, make_client, make_server
+from tests.driver.wire import START, make_client, make_server
 from wsproto_core import (
     Buffer,
     Closed,
@@ -28,6 +27,7 @@ from wsproto_core import (
     Violation,
 )
 from wsproto_core.frames import Frame
+from wsproto_core.testing import Chance, Chunks
 
 MASK = b"mask"
 TEXT = bytes(Frame(Opcode.TEXT, b"early", mask=MASK))
@@ -40,7 +40,7 @@ def request(**options: Any) -> bytes:
 
 
 def feed(server: ServerConnection, data: bytes, chunks: Chunks) -> list[Event]:
-    assert not isinstance(chunks, Random)
+    assert not isinstance(chunks, Chance)
     size = chunks or len(data)
     pieces = [data[start : start + size] for start in range(0, len(data), size)]
     return [event for piece in pieces for event in server.receive_data(piece, START)]

@@ -138,7 +138,7 @@ def test_public_classes_live_at_a_door_or_in_a_private_module(door: str) -> None
 def is_proper_home(module: str, door: str) -> bool:
     if module in DOORS or module.startswith("wsproto_core._"):
         return True
-    return not door.startswith("wsproto_core") and module.startswith(f"{door}.")
+    return door != "wsproto_core" and module.startswith(f"{door}.")
 
 
 @every_door

@@ -1,8 +1,9 @@
-"""WebSocket on anyio, so on asyncio, uvloop and trio: ``connect``, ``serve``, ``reconnect`` and ``broadcast``, over the
-engine of ``wsproto_core``.
+"""Messages by WebSocket, TCP and UDP on anyio, so on asyncio, uvloop and trio, over the engines of ``wsproto_core``.
 
-The map of this package: ``link`` binds a stream to an engine; ``peer`` is the object that applications hold; ``client``
-and ``server`` make them; ``reconnect`` stands on those. Limits, timeouts, errors and events come from ``wsproto_core``.
+The map of this package: ``link`` binds a stream to an engine; ``peer`` holds the objects that applications hold;
+``dialing`` goes the way to a server, ``opening`` and ``serving`` are what all clients, and all servers, have in common,
+on ``household``, a block with a task group; ``client``, ``server``, ``tcp`` and ``udp`` make of them what is public;
+``reconnect`` and ``pool`` stand on those. Limits, timeouts, errors and events come from ``wsproto_core``.
 
 Every task lives in a task group: that of ``async with``, or the one given as ``task_group=``. No exception group ever
 leaves this package for an exception that entered it alone.
@@ -10,9 +11,29 @@ leaves this package for an exception that entered it alone.
 
 from wsproto_core import broadcast
 
+from .bridge import Bridge
 from .client import connect
-from .peer import WebSocket
+from .peer import TcpPeer, UdpPeer, WebSocket
+from .pool import Pool
 from .reconnect import reconnect
-from .server import Server, serve
+from .server import serve
+from .serving import Server
+from .tcp import connect_tcp, serve_tcp
+from .udp import connect_udp, serve_udp
 
-__all__ = ["Server", "WebSocket", "broadcast", "connect", "reconnect", "serve"]
+__all__ = [
+    "Bridge",
+    "Pool",
+    "Server",
+    "TcpPeer",
+    "UdpPeer",
+    "WebSocket",
+    "broadcast",
+    "connect",
+    "connect_tcp",
+    "connect_udp",
+    "reconnect",
+    "serve",
+    "serve_tcp",
+    "serve_udp",
+]

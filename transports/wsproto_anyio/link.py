@@ -6,8 +6,9 @@ and every waiter checks its own predicate again. What happens, and when, is the 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import ClassVar, Final
 
 from anyio import (
     BrokenResourceError,
@@ -22,17 +23,15 @@ from anyio import (
     sleep,
     sleep_forever,
 )
-from anyio import (
-    Event as Flag,
-)
 from anyio.abc import AnyByteStream
 from anyio.streams.tls import TLSStream
 
-from wsproto_core import CloseCode, Connection, Event, ServerConnection
+from wsproto_core import ByteEngine, CloseCode, Event, Log
 
-__all__ = ["LOST", "Link", "Signal"]
+from .waiting import Signal, Waiters
 
-_T = TypeVar("_T")
+__all__ = ["LOST", "Link"]
+
 #: What is written at once: after each piece the engine learns that the peer reads, however slowly.
 _PIECE_SIZE: Final = 128 * 1024
 #: Seconds that a last word may take, this side's or the peer's, when the connection is lost or dropped.
@@ -48,33 +47,20 @@ LOST: Final[tuple[type[Exception], ...]] = (
 )
 
 
-class Signal:
-    """Wakes everybody who waits for it at that moment. Who is cancelled while waiting leaves nothing behind."""
-
-    __slots__ = ("_flag",)
-
-    def __init__(self) -> None:
-        self._flag: Flag | None = None
-
-    def wake(self) -> None:
-        flag, self._flag = self._flag, None
-        if flag is not None:
-            flag.set()
-
-    async def wait(self) -> None:
-        if self._flag is None:
-            self._flag = Flag()
-        await self._flag.wait()
-
-
-class Link:
+class Link(Waiters):
     """Carries bytes between a stream and ``engine``, and hands every batch of events to ``deliver``."""
 
-    def __init__(self, engine: Connection, deliver: Callable[[Sequence[Event]], None]) -> None:
+    #: Where an operator is told what went wrong.
+    log: ClassVar[Log] = logging.getLogger("wsproto_anyio")
+
+    def __init__(self, engine: ByteEngine, deliver: Callable[[Sequence[Event]], None]) -> None:
+        super().__init__()
         self.engine = engine
         self.is_lost: bool = False
+        #: The close code for the peer when :meth:`run` is cancelled.
+        self.goodbye: int = CloseCode.INTERNAL_ERROR
         self._deliver = deliver
-        self._inputs, self._outputs, self._readings = Signal(), Signal(), Signal()
+        self._outputs, self._readings = Signal(), Signal()
         self._scope = CancelScope()
         self._alarm: CancelScope | None = None
         self._error: BaseException | None = None
@@ -88,9 +74,8 @@ class Link:
         return current_time()
 
     async def run(self, stream: AnyByteStream) -> None:
-        """Carry bytes until ``stream`` is gone, and close it. Cancelling this says 1011 (a server: 1001), and waits
-        for nothing.
-        """
+        """Carry bytes until ``stream`` is gone, and close it. Cancelling this says goodbye, and waits for nothing."""
+        _pause_reading(stream)
         try:
             with self._scope:
                 async with create_task_group() as group:
@@ -105,8 +90,7 @@ class Link:
 
     async def _leave(self, stream: AnyByteStream) -> None:
         if not self._scope.cancel_called:  # so it is cancelled from outside
-            is_server = isinstance(self.engine, ServerConnection)
-            self.engine.close(CloseCode.GOING_AWAY if is_server else CloseCode.INTERNAL_ERROR, now=self.now())
+            self.engine.close(self.goodbye, now=self.now())
         try:
             # Behind half a frame nothing can follow.
             if self._may_have_last_word and not self._is_sending and (last := b"".join(self.engine.data_to_send())):
@@ -157,7 +141,7 @@ class Link:
         if events:
             self._deliver(events)
         self.flush()
-        self._inputs.wake()
+        self.wake()
 
     # --- out: what the engine wants -----------------------------------------------------------------------------------
 
@@ -185,7 +169,7 @@ class Link:
                 had_room = engine.can_send
                 if buffers := engine.data_to_send():
                     if not had_room:
-                        self._inputs.wake()
+                        self.wake()
                     await self._send(stream, b"".join(buffers))
                 elif engine.half_close:
                     break
@@ -223,16 +207,6 @@ class Link:
 
     # --- waiting ------------------------------------------------------------------------------------------------------
 
-    async def until(self, attempt: Callable[[], _T | None]) -> _T:
-        """The first result of ``attempt`` that is not ``None``: tried at once, and again after every input.
-
-        Cancelling it loses nothing, because whatever ``attempt`` takes is returned without another chance to be
-        cancelled.
-        """
-        while (result := attempt()) is None:
-            await self._inputs.wait()
-        return result
-
     async def until_lost(self) -> None:
         """Wait until the stream is gone. The engine's closing timer sees to it that it goes."""
         await self.until(lambda: self.is_lost or None)
@@ -241,3 +215,14 @@ class Link:
         """Drop the stream at once."""
         self._may_have_last_word = False
         self._scope.cancel()
+
+
+def _pause_reading(stream: AnyByteStream) -> None:
+    """Stop what is read ahead. On asyncio anyio does so only behind a ``receive`` that had to wait: until then, whatever
+    the peer sends is kept in memory, without bound.
+    """
+    while isinstance(stream, TLSStream):
+        stream = stream.transport_stream
+    transport = getattr(stream, "_transport", None)
+    if transport is not None:
+        transport.pause_reading()

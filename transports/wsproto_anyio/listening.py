@@ -2,51 +2,42 @@
 
 from __future__ import annotations
 
-import os
 import socket
-from collections.abc import Sequence
-from dataclasses import dataclass
 
-from anyio import aclose_forcefully, create_tcp_listener, create_unix_listener
+from anyio import getaddrinfo
 from anyio.abc import SocketListener
 
-__all__ = ["Place", "listen"]
+from wsproto_core import ListenPlan
+from wsproto_net import bind_tcp, bind_udp, bind_unix
+
+__all__ = ["bound_sockets", "listen"]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where to listen: one of ``port``, ``sock`` and ``unix_path``."""
-
-    host: str | Sequence[str] | None
-    port: int | None
-    sock: socket.socket | None
-    unix_path: str | os.PathLike[str] | None
-    backlog: int
-    reuse_port: bool
-
-
-async def listen(place: Place) -> list[SocketListener]:
-    """Listen there. Raises :exc:`OSError` where that cannot be."""
-    if place.unix_path is not None:
-        return [await create_unix_listener(place.unix_path, backlog=place.backlog)]
-    if place.sock is not None:
-        place.sock.setblocking(False)
-        place.sock.listen(place.backlog)
-        return [await SocketListener.from_socket(place.sock)]
-    hosts = [place.host] if place.host is None or isinstance(place.host, str) else place.host
-    listeners: list[SocketListener] = []
+async def listen(plan: ListenPlan) -> list[SocketListener]:
+    """Listeners for all that ``plan`` asks for. Raises :exc:`OSError`, and then none is left open."""
+    sockets = await bound_sockets(plan, socket.SOCK_STREAM)
     try:
-        for host in hosts:
-            listeners += await _listen_to(host or None, place)  # as for a socket, "" is every address
+        if plan.path is not None:
+            sockets.append(bind_unix(plan.path))
+        for sock in sockets:
+            sock.setblocking(False)
+            sock.listen(plan.backlog)
     except BaseException:
-        for listener in listeners:
-            await aclose_forcefully(listener)
+        for sock in sockets:
+            sock.close()
         raise
-    return listeners
+    return [await SocketListener.from_socket(sock) for sock in sockets]
 
 
-async def _listen_to(host: str | None, place: Place) -> list[SocketListener]:
-    made = await create_tcp_listener(
-        local_host=host, local_port=place.port or 0, backlog=place.backlog, reuse_port=place.reuse_port
-    )
-    return [listener for listener in made.listeners if isinstance(listener, SocketListener)]
+async def bound_sockets(plan: ListenPlan, kind: int) -> list[socket.socket]:
+    """The sockets of ``plan``, and those of ``kind`` for its hosts and port. Raises :exc:`OSError`."""
+    sockets: list[socket.socket] = list(plan.sockets)
+    if plan.port is not None:
+        bind = bind_tcp if kind == socket.SOCK_STREAM else bind_udp
+        found = [
+            address
+            for host in plan.hosts
+            for address in await getaddrinfo(host or None, plan.port, type=kind, flags=socket.AI_PASSIVE)
+        ]
+        sockets += bind(found, reuse_port=plan.reuse_port)
+    return sockets

@@ -2,130 +2,67 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import ssl as tls
-from collections.abc import Generator, Sequence
-from types import TracebackType
-from typing import Any, Final
+from typing import Unpack
 
 from wsproto_core import (
-    BasicCredentials,
-    BearerCredentials,
+    ConnectOptions,
     ConnectPlan,
-    Extension,
     HandshakeRejected,
-    HeadersLike,
-    Limits,
-    PerMessageDeflate,
-    Proxy,
-    Receive,
-    Timeouts,
-    connection_failure,
 )
 
 from .dialing import walk
 from .listener import Listener
+from .opening import Opening
 from .peer import WebSocket
 
 __all__ = ["connect"]
 
-_DEFAULT_LIMITS: Final = Limits()
-_DEFAULT_TIMEOUTS: Final = Timeouts()
 
-
-class connect:  # noqa: N801  (it is used like a function, and is awaitable and a context manager as well)
+class connect(Opening[WebSocket]):  # noqa: N801  (it is used like a function)
     """Connect to ``uri`` (``ws://`` or ``wss://``): ``async with connect(uri) as ws`` or ``ws = await connect(uri)``.
 
-    * ``subprotocols``: offered in this order; :attr:`WebSocket.subprotocol` is the one chosen.
-    * ``headers``, ``origin``, ``credentials``: added to the request.
-    * ``compression``: ``PerMessageDeflate()``, or ``None``, the default; ``extensions``: others to offer.
-    * ``limits``, ``timeouts``: ``Timeouts.opening_timeout`` bounds everything from the name look-up on.
-    * ``receive``: whole messages, fragments or chunks.
     * ``ssl``: an ``SSLContext`` for ``wss://``; ``None`` verifies against the system's authorities.
-      ``server_hostname``: the name to verify and to send as SNI, if not the URI's.
-    * ``proxy``: ``"http://user:password@host:port"``, ``https://`` or ``socks5://``; ``True`` looks for the
-      ``*_proxy`` and ``no_proxy`` variables of the environment; ``None``, the default, goes straight to the server.
-    * ``max_redirects``: how many to follow, never from ``wss`` to ``ws``, and without credentials to another origin; 0
-      raises the first one as :exc:`HandshakeRejected`.
-    * ``sock``: a connected socket, or ``unix_path``: a Unix socket, to use instead of the URI's host and port.
+    * ``sock``: a connected socket to use instead of the URI's host and port.
     * ``listener``: a :class:`Listener` class to push messages to, instead of :meth:`WebSocket.recv`.
+    * ``options``: those of :class:`ConnectOptions`.
 
     Raises :exc:`ValueError` for a URI or option that cannot be used, naming it; :exc:`ConnectionRefused`,
     :exc:`ConnectionTimeout` or another :exc:`ConnectionFailed` if no connection came about; :exc:`HandshakeRejected`
     with the server's answer if it refused or redirected; :exc:`HandshakeFailed` if its answer broke a rule.
     """
 
-    # budget: one parameter a line
     def __init__(
         self,
         uri: str,
         *,
-        subprotocols: Sequence[str] = (),
-        headers: HeadersLike = (),
-        origin: str | None = None,
-        credentials: BasicCredentials | BearerCredentials | None = None,
-        compression: PerMessageDeflate | None = None,
-        extensions: Sequence[Extension] = (),
-        limits: Limits = _DEFAULT_LIMITS,
-        timeouts: Timeouts = _DEFAULT_TIMEOUTS,
-        receive: Receive = Receive.MESSAGES,
-        proxy: Proxy | str | bool | None = None,
-        max_redirects: int = 10,
         ssl: tls.SSLContext | None = None,
-        server_hostname: str | None = None,
         sock: socket.socket | None = None,
-        unix_path: str | os.PathLike[str] | None = None,
         listener: type[Listener] | None = None,
+        **options: Unpack[ConnectOptions],
     ) -> None:
-        self._plan = ConnectPlan(
+        plan = ConnectPlan(
             uri,
             entropy=os.urandom,
             environment=os.environ,
-            subprotocols=subprotocols,
-            headers=headers,
-            origin=origin,
-            credentials=credentials,
-            extensions=[*extensions, compression],
-            limits=limits,
-            timeouts=timeouts,
-            receive=receive,
-            proxy=proxy,
-            max_redirects=max_redirects,
-            server_hostname=server_hostname,
-            unix_path=None if unix_path is None else os.fspath(unix_path),
             is_open=sock is not None,
-            has_tls_options=ssl is not None or server_hostname is not None,
+            has_tls_context=ssl is not None,
+            **options,
         )
+        super().__init__(plan.timeout)
+        self._plan = plan
         self._ssl = ssl
         self._sock = sock
         self._listener = listener
-        self._ws: WebSocket | None = None
 
-    def __await__(self) -> Generator[Any, None, WebSocket]:
-        return self._connect().__await__()
-
-    async def __aenter__(self) -> WebSocket:
-        self._ws = await self._connect()
-        return self._ws
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._ws is not None, "entered"
-        await self._ws.close(1000 if kind is None else 1011)
-
-    async def _connect(self) -> WebSocket:
-        try:
-            async with asyncio.timeout(self._plan.timeout):
-                while True:
-                    try:
-                        return await self._attempt()
-                    except HandshakeRejected as refusal:
-                        self._plan.redirect(refusal)
-        except OSError as error:
-            raise connection_failure(error, self._plan.timeout) from error
+    async def _open(self) -> WebSocket:
+        while True:
+            try:
+                return await self._attempt()
+            except HandshakeRejected as refusal:
+                self._plan.redirect(refusal)
 
     async def _attempt(self) -> WebSocket:
         ws = WebSocket(self._plan.engine(), listener=None if self._listener is None else self._listener())

@@ -7,22 +7,28 @@ and every waiter checks its own predicate again. What happens, and when, is the 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar, cast
+from typing import ClassVar, Final, cast
 
-from wsproto_core import Connection, Event
+from wsproto_core import ByteEngine, Event, Log
+
+from .waiting import Waiters
 
 __all__ = ["Link"]
 
-_T = TypeVar("_T")
 #: The transport holds at most about this much; the rest waits in the engine, where urgent frames can overtake it.
 _TRANSPORT_BUFFER: Final = 64 * 1024
 
 
-class Link(asyncio.Protocol):
+class Link(asyncio.Protocol, Waiters):
     """Carries bytes between a transport and ``engine``, and hands every batch of events to ``deliver``."""
 
-    def __init__(self, engine: Connection, deliver: Callable[[Sequence[Event]], None]) -> None:
+    #: Where an operator is told what went wrong.
+    log: ClassVar[Log] = logging.getLogger("wsproto_asyncio")
+
+    def __init__(self, engine: ByteEngine, deliver: Callable[[Sequence[Event]], None]) -> None:
+        super().__init__()
         self.engine = engine
         self.is_lost: bool = False
         #: Called when the transport is there, and once it is gone.
@@ -30,8 +36,6 @@ class Link(asyncio.Protocol):
         self.on_lost: Callable[[], None] | None = None
         self.transport: asyncio.Transport | None = None
         self._deliver = deliver
-        self._loop = asyncio.get_running_loop()
-        self._waiters: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._fires_at = 0.0  # uvloop's handle cannot tell when it is for a deadline that has passed
         self._flush_is_due = False
@@ -102,10 +106,7 @@ class Link(asyncio.Protocol):
             self._flush_is_due = True  # what the events provoke leaves in one write, below
             self._deliver(events)
         self.flush()
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        self.wake()
 
     # --- out: what the engine wants -----------------------------------------------------------------------------------
 
@@ -169,22 +170,6 @@ class Link(asyncio.Protocol):
         return 0 if self.transport is None else self.transport.get_write_buffer_size()
 
     # --- waiting ------------------------------------------------------------------------------------------------------
-
-    async def until(self, attempt: Callable[[], _T | None]) -> _T:
-        """The first result of ``attempt`` that is not ``None``: tried at once, and again after every input.
-
-        Cancelling it loses nothing, because whatever ``attempt`` takes is returned without another chance to be
-        cancelled.
-        """
-        while (result := attempt()) is None:
-            waiter = self._loop.create_future()
-            self._waiters.append(waiter)
-            try:
-                await waiter
-            finally:
-                if waiter in self._waiters:
-                    self._waiters.remove(waiter)
-        return result
 
     async def until_lost(self) -> None:
         """Wait until the transport is gone. The engine's closing timer sees to it that it goes."""

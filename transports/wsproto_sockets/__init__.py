@@ -1,16 +1,38 @@
-"""WebSocket on blocking sockets and threads: the names of ``wsproto_asyncio`` without ``await``, and no event loop.
+"""Messages by WebSocket, TCP and UDP on blocking sockets and threads: the names of ``wsproto_asyncio`` without
+``await``, and no event loop.
 
 The map of this package: ``stream`` is a socket that never blocks, with or without TLS; ``link`` binds one to an
-engine, with a thread of its own; ``peer`` is the object that applications hold; ``client`` and ``server`` make them;
-``dialing`` finds the way to a server, and ``listening`` waits for those who do; ``reconnect`` stands on those.
+engine, with a thread of its own; ``blocking`` and ``peer`` hold the objects that applications hold; ``dialing`` finds
+the way to a server, ``listening`` waits for those who do, and ``serving`` is what all servers have in common;
+``client``, ``server``, ``tcp`` and ``udp`` make of them what is public; ``reconnect`` and ``pool`` stand on those.
 Limits, timeouts, errors and events come from ``wsproto_core``.
 """
 
 from wsproto_core import broadcast
 
+from .bridge import Bridge
 from .client import connect
-from .peer import WebSocket
+from .peer import TcpPeer, UdpPeer, WebSocket
+from .pool import Pool
 from .reconnect import reconnect
-from .server import Server, serve
+from .server import serve
+from .serving import Server
+from .tcp import connect_tcp, serve_tcp
+from .udp import connect_udp, serve_udp
 
-__all__ = ["Server", "WebSocket", "broadcast", "connect", "reconnect", "serve"]
+__all__ = [
+    "Bridge",
+    "Pool",
+    "Server",
+    "TcpPeer",
+    "UdpPeer",
+    "WebSocket",
+    "broadcast",
+    "connect",
+    "connect_tcp",
+    "connect_udp",
+    "reconnect",
+    "serve",
+    "serve_tcp",
+    "serve_udp",
+]

@@ -11,14 +11,14 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from itertools import chain, zip_longest
 from queue import Empty, SimpleQueue
-from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
+from selectors import EVENT_WRITE, BaseSelector
 from time import monotonic
 from typing import Any, Final
 
 from wsproto_core import OpenTcp, OpenUnix, Read, StartTls, Step, Write
 
-from .link import make_selector, remaining
 from .stream import Plain, Stream, Tls
+from .waiting import make_selector, remaining, wait_for
 
 __all__ = ["walk"]
 
@@ -90,7 +90,7 @@ class _Way:
     def _start_tls(self, hostname: str, context: tls.SSLContext) -> None:
         self.stream = stream = Tls(self.open_stream(), context, server_hostname=hostname)
         while not stream.handshake():
-            self._wait(writing=False)
+            wait_for(stream, self._deadline)
 
     def _write(self, data: bytes) -> None:
         stream, left = self.open_stream(), memoryview(data)
@@ -99,22 +99,13 @@ class _Way:
             if left:
                 left = left[stream.send([left]) :]
             if left or stream.wants_write:
-                self._wait(writing=True)
+                wait_for(stream, self._deadline, writing=True)
 
     def _read(self) -> bytes:
-        while (data := self.open_stream().receive()) is None:
-            self._wait(writing=False)
-        return data
-
-    def _wait(self, *, writing: bool) -> None:
-        """Wait until there is something to do. Raises :exc:`TimeoutError` at the deadline."""
         stream = self.open_stream()
-        writing = writing and not stream.is_stuck
-        interest = (0 if writing else EVENT_READ) | (EVENT_WRITE if writing or stream.wants_write else 0)
-        with make_selector() as selector:
-            selector.register(stream.socket, interest)
-            if not selector.select(remaining(self._deadline)):
-                raise TimeoutError
+        while (data := stream.receive()) is None:
+            wait_for(stream, self._deadline)
+        return data
 
 
 def _resolve(host: str, port: int, deadline: float | None) -> list[_Address]:

@@ -9,100 +9,40 @@ may change an attempt's outcome wakes the waiters, and every waiter tries its ow
 from __future__ import annotations
 
 import logging
-import selectors
-import socket
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import Final, TypeVar
+from typing import ClassVar, Final
 
-from wsproto_core import Connection, Event
+from wsproto_core import ByteEngine, Event, Log
 
 from .stream import Stream
+from .waiting import READ, WRITE, Waiters, Waker
 
-__all__ = ["Link", "Waker", "make_selector", "remaining"]
+__all__ = ["Link"]
 
-_T = TypeVar("_T")
-_logger = logging.getLogger("wsproto_sockets")
-
-_READ: Final = selectors.EVENT_READ
-_WRITE: Final = selectors.EVENT_WRITE
 #: Reads in one turn, where TLS gives small pieces.
 _MAX_READS: Final = 16
 #: Longer than any timer, and short enough for every system's ``poll``.
 _FOREVER: Final = 86_400.0
 
 
-def make_selector() -> selectors.BaseSelector:
-    """A selector that takes no file descriptor of its own, and sockets of any number where the system can."""
-    return selectors.SelectSelector() if sys.platform == "win32" else selectors.PollSelector()
-
-
-def remaining(deadline: float | None) -> float | None:
-    """Seconds until ``deadline``, not less than 0; ``None`` for never."""
-    return None if deadline is None else max(0.0, deadline - monotonic())
-
-
-class Waker:
-    """Ends a wait in :meth:`watch` from another thread."""
-
-    def __init__(self) -> None:
-        self._selector = make_selector()
-        self._inner, self._outer = socket.socketpair()
-        self._inner.setblocking(False)
-        self._outer.setblocking(False)
-        self._selector.register(self._inner, _READ)
-
-    def watch(self, sock: socket.socket, interest: int) -> None:
-        """From now on wait for ``sock`` as well: readable, writable, both, or neither."""
-        # A socket without interest must not be known to the selector, which would tell of its errors without end.
-        known = self._selector.get_map().get(sock)
-        if known is None and interest:
-            self._selector.register(sock, interest)
-        elif known is not None and not interest:
-            self._selector.unregister(sock)
-        elif known is not None and known.events != interest:
-            self._selector.modify(sock, interest)
-
-    def wait(self, timeout: float | None) -> dict[socket.socket, int]:
-        """Wait; return what each socket is ready for."""
-        ready: dict[socket.socket, int] = {}
-        for key, events in self._selector.select(timeout):
-            assert isinstance(key.fileobj, socket.socket), "nothing else is registered"
-            if key.fileobj is self._inner:
-                self._inner.recv(64)
-            else:
-                ready[key.fileobj] = events
-        return ready
-
-    def wake(self) -> None:
-        """Let the wait end, or the next one."""
-        try:
-            self._outer.send(b"\0")
-        except OSError:
-            pass  # there is more than enough to wake it, or nobody left to be woken
-
-    def close(self) -> None:
-        self._selector.close()
-        self._inner.close()
-        self._outer.close()
-
-
-class Link:
+class Link(Waiters):
     """Carries bytes between a stream and ``engine``, and hands every batch of events to ``deliver``, which must not
     block: it is called with the lock held.
     """
 
-    def __init__(self, engine: Connection, deliver: Callable[[Sequence[Event]], None]) -> None:
+    #: Where an operator is told what went wrong.
+    log: ClassVar[Log] = logging.getLogger("wsproto_sockets")
+
+    def __init__(self, engine: ByteEngine, deliver: Callable[[Sequence[Event]], None]) -> None:
+        super().__init__()
         self.engine = engine
-        #: Guards the engine and the stream, and is notified of changes. A thread may take it more than once.
-        self.changed: threading.Condition = threading.Condition()
-        # Held by the thread while it waits for the lock, which is not fair: busy senders would keep it for themselves.
-        self._turnstile = threading.Lock()
         self.stream: Stream | None = None
         self.is_lost: bool = False
+        #: Server: ends the wait for an introduction, before there is a stream.
+        self.on_abort: Callable[[], None] | None = None
         #: Called once the stream is gone, without the lock.
         self.on_lost: Callable[[], None] | None = None
         self._deliver = deliver
@@ -152,7 +92,7 @@ class Link:
             try:
                 self._live()
             except Exception as error:  # a fault of this library's: nobody may wait for ever because of it
-                _logger.error("the connection is dropped", exc_info=error)
+                self.log.error("the connection is dropped", exc_info=error)
             self._lose()
         if self.on_lost is not None:
             self.on_lost()
@@ -170,17 +110,16 @@ class Link:
                 pause = 0.0 if self._has_unread(stream) else min(until - monotonic(), _FOREVER)
                 ready = waker.wait(max(pause, 0.0)).get(stream.socket, 0)
             finally:
-                with self._turnstile:
-                    self.changed.acquire()
+                self.come_first()
                 self._asleep = None
             self._turn(stream, ready)
 
     def _turn(self, stream: Stream, ready: int) -> None:
         """One round: everything that can be done without waiting."""
         is_news = False
-        if ready & _WRITE:
+        if ready & WRITE:
             is_news = self._write(stream, is_progress=True)
-        if (ready & _READ or self._has_unread(stream)) and self._error is None:
+        if (ready & READ or self._has_unread(stream)) and self._error is None:
             is_news = self._read(stream) or is_news
         now = monotonic()
         if self._deadline() <= now:
@@ -293,9 +232,9 @@ class Link:
             self._waker.wake()
 
     def _interest(self, stream: Stream) -> int:
-        interest = _READ if self.engine.wants_read and not self._peer_ended else 0
+        interest = READ if self.engine.wants_read and not self._peer_ended else 0
         waits = bool(self._backlog) or self.engine.bytes_queued > 0
-        return interest | (_WRITE if stream.wants_write or (waits and not stream.is_stuck) else 0)
+        return interest | (WRITE if stream.wants_write or (waits and not stream.is_stuck) else 0)
 
     def _has_unread(self, stream: Stream) -> bool:
         return stream.has_pending and self.engine.wants_read and not self._peer_ended
@@ -310,27 +249,7 @@ class Link:
             return True
         return self._has_ended and self._peer_ended and not (self.stream is not None and self.stream.wants_write)
 
-    def give_way(self) -> None:
-        """Let the thread go first if it waits for the lock. Only for those who do not hold it."""
-        with self._turnstile:
-            pass
-
     # --- waiting ------------------------------------------------------------------------------------------------------
-
-    def until(self, attempt: Callable[[], _T | None], timeout: float | None = None) -> _T:
-        """The first result of ``attempt`` that is not ``None``: tried at once, and again after every change.
-
-        Raises :exc:`TimeoutError` after ``timeout`` seconds; nothing is lost then, because ``attempt`` is tried with
-        the lock held.
-        """
-        deadline = None if timeout is None else monotonic() + timeout
-        with self.changed:
-            while (result := attempt()) is None:
-                left = remaining(deadline)
-                if left == 0:
-                    raise TimeoutError(f"nothing within {timeout} seconds")
-                self.changed.wait(left)
-            return result
 
     def until_lost(self, timeout: float | None = None) -> None:
         """Wait until the stream is gone, and its thread. The engine's closing timer sees to it that it goes."""
@@ -342,6 +261,8 @@ class Link:
         """Drop the stream at once."""
         with self.changed:
             if self.stream is None:
+                if self.on_abort is not None:
+                    self.on_abort()
                 self.is_lost = True
                 self._deliver(self.engine.transport_lost(None, monotonic()))
                 self.changed.notify_all()

@@ -3,102 +3,52 @@
 from __future__ import annotations
 
 import errno
-import logging
-import os
 import socket
-import stat
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from selectors import EVENT_READ
 from typing import Final
 
-from .link import Waker
+from wsproto_core import ListenPlan
+from wsproto_net import bind_tcp, bind_udp, bind_unix
 
-__all__ = ["Acceptor", "listen"]
+from .link import Link
+from .waiting import Waker
 
-_logger = logging.getLogger("wsproto_sockets")
+__all__ = ["Acceptor", "bound_sockets", "listen"]
 
 #: Out of descriptors or memory, and how many seconds to wait until some may be free again.
 _EXHAUSTION: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _EXHAUSTION_PAUSE: Final = 1.0
 
 
-def listen(
-    host: str | Sequence[str] | None,
-    port: int | None,
-    *,
-    sock: socket.socket | None,
-    unix_path: str | None,
-    backlog: int,
-    reuse_port: bool,
-) -> list[socket.socket]:
+def listen(plan: ListenPlan) -> list[socket.socket]:
     """Sockets that listen, one for each address. Raises :exc:`OSError`, and then there is none."""
-    if sock is not None:
-        sock.listen(backlog)
-        return [sock]
-    sockets: list[socket.socket] = []
+    sockets = bound_sockets(plan, socket.SOCK_STREAM)
     try:
-        if unix_path is not None:
-            sockets.append(_bind_unix(unix_path))
-        else:
-            for family, address in _addresses(host, port):
-                sockets.append(_bind(family, address, reuse_port))
-        for one in sockets:
-            one.listen(backlog)
+        if plan.path is not None:
+            sockets.append(bind_unix(plan.path))
+        for sock in sockets:
+            sock.listen(plan.backlog)
     except BaseException:
-        for one in sockets:
-            one.close()
+        for sock in sockets:
+            sock.close()
         raise
     return sockets
 
 
-def _addresses(host: str | Sequence[str] | None, port: int | None) -> list[tuple[int, tuple[object, ...]]]:
-    names: Sequence[str | None] = [host or None] if host is None or isinstance(host, str) else host
-    found: dict[tuple[int, tuple[object, ...]], None] = {}  # in order, each once
-    for name in names:
-        for family, _, _, _, address in socket.getaddrinfo(
-            name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        ):
-            found[family, address] = None
-    return list(found)
-
-
-def _bind(family: int, address: tuple[object, ...], reuse_port: bool) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        if sys.platform != "win32":
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if reuse_port:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind(address)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _bind_unix(path: str) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        if not path.startswith("\0"):
-            _remove_leftover(path)
-        sock.bind(path)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _remove_leftover(path: str) -> None:
-    """What an earlier server left behind."""
-    try:
-        if stat.S_ISSOCK(os.stat(path).st_mode):
-            os.remove(path)
-    except FileNotFoundError:
-        pass
+def bound_sockets(plan: ListenPlan, kind: int) -> list[socket.socket]:
+    """The sockets of ``plan``, and those of ``kind`` for its hosts and port. Raises :exc:`OSError`."""
+    sockets: list[socket.socket] = list(plan.sockets)
+    if plan.port is not None:
+        bind = bind_tcp if kind == socket.SOCK_STREAM else bind_udp
+        found = [
+            address
+            for host in plan.hosts
+            for address in socket.getaddrinfo(host or None, plan.port, type=kind, flags=socket.AI_PASSIVE)
+        ]
+        sockets += bind(found, reuse_port=plan.reuse_port)
+    return sockets
 
 
 class Acceptor:
@@ -146,13 +96,13 @@ class Acceptor:
         except OSError as error:
             if error.errno not in _EXHAUSTION:
                 return True  # it has gone again, or another process was faster
-            _logger.error("cannot accept for now", exc_info=error)
+            Link.log.error("cannot accept for now", exc_info=error)
             return False
         try:
             self._admit(sock)
         except Exception as error:  # whatever one client is the cause of, the others are served
             sock.close()
-            _logger.error("a connection could not be served", exc_info=error)
+            Link.log.error("a connection could not be served", exc_info=error)
         return True
 
     def _close_sockets(self) -> None:

@@ -94,9 +94,9 @@ class Plain:
         self.local_address: Any = _ask(sock.getsockname)
         self.remote_address: Any = _ask(sock.getpeername)
 
-    def receive(self) -> bytes | None:
+    def receive(self, size: int = _READ_SIZE) -> bytes | None:
         try:
-            return self.socket.recv(_READ_SIZE)
+            return self.socket.recv(size)
         except (BlockingIOError, InterruptedError):
             return None
 
@@ -166,6 +166,7 @@ class Tls:
                 raise
             else:
                 self.flush()
+                self.has_pending = True  # the other side's first words may have come with the last of it
                 return True
 
     def receive(self) -> bytes | None:

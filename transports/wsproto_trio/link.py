@@ -9,27 +9,30 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, TypeVar, cast
+from typing import Any, ClassVar, Final, cast
 
 import trio
 
-from wsproto_core import CloseCode, Connection, Event
+from wsproto_core import ByteEngine, CloseCode, Event, Log
+
+from .waiting import Waiters
 
 __all__ = ["Link", "as_os_error"]
 
-_logger = logging.getLogger("wsproto_trio")
-
-_T = TypeVar("_T")
 #: The stream gets at most this much at once, so that the engine hears of progress.
 _SLICE_SIZE: Final = 64 * 1024
 #: Seconds that the last bytes of a connection which is given up may take to leave.
 _LAST_WORDS: Final = 0.1
 
 
-class Link:
+class Link(Waiters):
     """Carries bytes between a stream and ``engine``, and hands every batch of events to ``deliver``."""
 
-    def __init__(self, engine: Connection, deliver: Callable[[Sequence[Event]], None]) -> None:
+    #: Where an operator is told what went wrong.
+    log: ClassVar[Log] = logging.getLogger("wsproto_trio")
+
+    def __init__(self, engine: ByteEngine, deliver: Callable[[Sequence[Event]], None]) -> None:
+        super().__init__()
         self.engine = engine
         self.stream: trio.abc.Stream | None = None
         #: The addresses of both ends, as the socket module writes them.
@@ -37,8 +40,7 @@ class Link:
         self.remote_address: Any = None
         self.is_lost: bool = False
         self._deliver = deliver
-        # Who waits in ``until``, and the reader and the writer when they have nothing to do.
-        self._waiters = trio.lowlevel.ParkingLot()
+        # The reader and the writer, when they have nothing to do.
         self._reader = trio.lowlevel.ParkingLot()
         self._writer = trio.lowlevel.ParkingLot()
         self._all = trio.CancelScope()
@@ -84,6 +86,8 @@ class Link:
             with trio.CancelScope(shield=True):
                 await trio.aclose_forcefully(stream)
             self.is_lost = True
+            if self._is_leaving and not self._peer_ended:
+                self.engine.abort(now=self.now())  # this side has dropped it: that is not the peer's goodbye
             self._after_input(self.engine.transport_lost(self._error, self.now()))
 
     async def _guard(self, work: Callable[[trio.abc.Stream], Awaitable[None]], stream: trio.abc.Stream) -> None:
@@ -95,13 +99,16 @@ class Link:
                 await trio.lowlevel.cancel_shielded_checkpoint()  # others learn that they are cancelled, not of the end
                 self.engine.close(CloseCode.INTERNAL_ERROR, now=self.now())
                 self.leave()
-        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
+        except trio.ClosedResourceError as error:
+            # This side closes a stream that cannot be ended by half: that the reader finds it closed is no failure.
+            self._lost_by(None if self._has_ended else as_os_error(error))
+        except (OSError, trio.BrokenResourceError) as error:
             self._lost_by(as_os_error(error))
         except Exception as error:
-            _logger.exception("%r failed", self.engine)
+            self.log.error("%r failed", self.engine, exc_info=error)
             self._lost_by(error)
 
-    def _lost_by(self, error: BaseException) -> None:
+    def _lost_by(self, error: BaseException | None) -> None:
         self._error = self._error or error
         self.abort()
 
@@ -134,7 +141,7 @@ class Link:
         if events:
             self._deliver(events)
         self.flush()
-        self._waiters.unpark_all()
+        self.wake()
 
     # --- out: what the engine wants -----------------------------------------------------------------------------------
 
@@ -164,7 +171,7 @@ class Link:
             with self._writing:
                 while not self._is_over():
                     if buffers := self.engine.data_to_send():
-                        self._waiters.unpark_all()  # there is room in the outbox
+                        self.wake()  # there is room in the outbox
                         await self._send(stream, buffers)
                     elif self.engine.half_close and not self._has_ended:
                         await self._end(stream)
@@ -205,18 +212,6 @@ class Link:
         self._writing.cancel()
 
     # --- waiting ------------------------------------------------------------------------------------------------------
-
-    async def until(self, attempt: Callable[[], _T | None]) -> _T:
-        """The first result of ``attempt`` that is not ``None``: tried at once, and again after every input. A
-        checkpoint.
-
-        Cancelling it loses nothing, because whatever ``attempt`` takes is returned without another chance to be
-        cancelled.
-        """
-        await trio.lowlevel.checkpoint()
-        while (result := attempt()) is None:
-            await self._waiters.park()
-        return result
 
     async def until_lost(self) -> None:
         """Wait until the stream is gone. The engine's closing timer sees to it that it goes."""

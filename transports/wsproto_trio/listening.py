@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import socket
-import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 import trio
 
-__all__ = ["accept", "bound_socket", "tcp_sockets", "unix_socket"]
+from wsproto_core import ListenPlan
+from wsproto_net import bind_tcp, bind_udp, bind_unix
+
+__all__ = ["accept", "bound_sockets", "listening_sockets"]
 
 _logger = logging.getLogger("wsproto_trio")
 
@@ -21,20 +22,14 @@ _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.
 _PAUSE: Final = 0.1
 
 
-async def tcp_sockets(
-    host: str | Sequence[str] | None, port: int, *, backlog: int, reuse_port: bool
-) -> list[socket.socket]:
-    """A listening socket for every address of ``host``; ``None`` is every address of this machine."""
-    sockets: list[socket.socket] = []
-    hosts = [host] if host is None or isinstance(host, str) else host
+async def listening_sockets(plan: ListenPlan) -> list[socket.socket]:
+    """The listening sockets that ``plan`` asks for. Raises :exc:`OSError`, and then none is left open."""
+    sockets = await bound_sockets(plan, socket.SOCK_STREAM)
     try:
-        for name in hosts:
-            found = await trio.socket.getaddrinfo(name or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-            for family, _, _, _, address in dict.fromkeys(found):
-                if sock := _tcp_socket(family, address, backlog, reuse_port):
-                    sockets.append(sock)
-        if not sockets:
-            raise OSError(errno.EADDRNOTAVAIL, f"no address to listen on for {host!r}")
+        if plan.path is not None:
+            sockets.append(bind_unix(plan.path))
+        for sock in sockets:
+            sock.listen(plan.backlog)
     except BaseException:
         for sock in sockets:
             sock.close()
@@ -42,35 +37,18 @@ async def tcp_sockets(
     return sockets
 
 
-def _tcp_socket(family: int, address: tuple[object, ...], backlog: int, reuse_port: bool) -> socket.socket | None:
-    try:
-        return socket.create_server(address, family=family, backlog=backlog, reuse_port=reuse_port)
-    except OSError as error:
-        if error.errno == errno.EAFNOSUPPORT:  # getaddrinfo knows IPv6, this machine does not
-            return None
-        raise
-
-
-def unix_socket(path: str, *, backlog: int) -> socket.socket:
-    """A listening Unix socket; one that was left behind at ``path`` makes way."""
-    try:
-        if stat.S_ISSOCK(os.stat(path).st_mode):
-            os.remove(path)
-    except FileNotFoundError:
-        pass
-    sock = socket.socket(socket.AF_UNIX)
-    try:
-        sock.bind(path)
-    except BaseException:
-        sock.close()
-        raise
-    return bound_socket(sock, backlog=backlog)
-
-
-def bound_socket(sock: socket.socket, *, backlog: int) -> socket.socket:
-    """``sock``, which is bound, or listens already, as a listening one."""
-    sock.listen(backlog)
-    return sock
+async def bound_sockets(plan: ListenPlan, kind: int) -> list[socket.socket]:
+    """The sockets of ``plan``, and those of ``kind`` for its hosts and port. Raises :exc:`OSError`."""
+    sockets: list[socket.socket] = list(plan.sockets)
+    if plan.port is not None:
+        bind = bind_tcp if kind == socket.SOCK_STREAM else bind_udp
+        found = [
+            address
+            for host in plan.hosts
+            for address in await trio.socket.getaddrinfo(host or None, plan.port, type=kind, flags=socket.AI_PASSIVE)
+        ]
+        sockets += bind(found, reuse_port=plan.reuse_port)
+    return sockets
 
 
 async def accept(listener: trio.SocketListener, welcome: Callable[[trio.SocketStream], None]) -> None:

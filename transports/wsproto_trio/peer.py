@@ -1,56 +1,45 @@
-"""The object that applications hold: one WebSocket connection on trio.
+"""The objects that applications hold: one connection on trio, WebSocket, TCP or UDP.
 
-Its coroutines are the core's, the same for every runtime. What lives here is what only trio has: the stream, and the
+Their coroutines are the core's, the same for every runtime. What lives here is what only trio has: the stream, and the
 rule that everything which may wait is a checkpoint.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
 
 import trio
 
 from wsproto_core import (
-    Accepted,
+    AsyncDatagramLink,
     AsyncPeer,
-    Buffer,
+    AsyncUdpPeer,
+    AsyncWebSocket,
+    ByteEngine,
     ClientConnection,
-    CloseCode,
     Event,
-    Fragment,
-    Message,
-    ServerConnection,
+    Log,
+    TcpEngine,
+    WebSocketEngine,
 )
 
 from .link import Link
 
-__all__ = ["WebSocket"]
+__all__ = ["DatagramLink", "StreamPeer", "TcpPeer", "UdpPeer", "WebSocket"]
 
-_logger = logging.getLogger("wsproto_trio")
+_E = TypeVar("_E", bound=ByteEngine)
 
 
-class WebSocket(AsyncPeer):
-    """One WebSocket connection. Made by :func:`connect`, :func:`serve` and :func:`reconnect`.
+class StreamPeer(AsyncPeer[_E]):
+    """One connection over a trio stream."""
 
-    Any number of tasks may send, receive, ping and close at the same time. Cancelling any of these loses no message and
-    breaks nothing. Once the connection has ended they raise :exc:`ConnectionClosedOK` or :exc:`ConnectionClosedError`,
-    whose ``report`` explains the end.
-    """
+    is_eager: ClassVar[bool] = False
 
-    def __init__(
-        self,
-        engine: ServerConnection | ClientConnection,
-        *,
-        watch: Callable[[WebSocket, Event], None] | None = None,
-    ) -> None:
+    def __init__(self, engine: _E, *, watch: Callable[[Any, Event], None] | None = None) -> None:
         #: The binding to the stream.
-        self.link: Link = Link(engine, self._deliver)
-        super().__init__(engine, self.link)
-        self._watch = watch
-
-    # --- facts --------------------------------------------------------------------------------------------------------
+        self.link: Link = Link(engine, self.deliver)
+        super().__init__(engine, self.link, watch=watch)
 
     @property
     def local_address(self) -> Any:
@@ -59,8 +48,8 @@ class WebSocket(AsyncPeer):
 
     @property
     def remote_address(self) -> Any:
-        """The other end, as the socket module writes addresses; ``None`` when there is no socket."""
-        return self.link.remote_address
+        """The other end, as the socket module writes addresses, or as a trusted proxy tells it; else ``None``."""
+        return self.seen_from(self.link.remote_address)
 
     @property
     def stream(self) -> trio.abc.Stream | None:
@@ -70,54 +59,48 @@ class WebSocket(AsyncPeer):
         return self.link.stream
 
     def __repr__(self) -> str:
-        return f"<WebSocket {self.state.value} {self.remote_address}>"
-
-    # --- checkpoints: before anything is taken or queued, so that nothing can be lost ---------------------------------
-
-    async def send(self, message: Message | Buffer, *, compress: bool | None = None, urgent: bool = False) -> None:
-        await trio.lowlevel.checkpoint()
-        await super().send(message, compress=compress, urgent=urgent)
-
-    async def send_fragment(self, data: Message | Buffer, *, final: bool, compress: bool | None = None) -> None:
-        await trio.lowlevel.checkpoint()
-        await super().send_fragment(data, final=final, compress=compress)
-
-    async def recv(self) -> Message:
-        await trio.lowlevel.checkpoint()
-        return await super().recv()
-
-    async def recv_fragment(self) -> Fragment:
-        await trio.lowlevel.checkpoint()
-        return await super().recv_fragment()
-
-    # --- behind -------------------------------------------------------------------------------------------------------
+        return f"<{type(self).__name__} {self.state.value} {self.remote_address}>"
 
     def start(self, rest: bytes) -> None:
-        """Client: begin the handshake over an open stream, behind which ``rest`` came already."""
-        assert isinstance(self.engine, ClientConnection), "a client starts it"
-        self.engine.connect(now=self.link.now())
-        self.link.flush()
+        """Client: begin over an open stream, behind which ``rest`` came already."""
+        if isinstance(self.engine, ClientConnection):
+            self.engine.connect(now=self.link.now())
+            self.link.flush()
+        else:
+            self.opened()
         if rest:
             self.link.received(rest)
 
-    def opened(self) -> None:
-        """The handshake is accepted. Called by whoever accepts it."""
-        self._was_open = True
 
-    def _deliver(self, events: Sequence[Event]) -> None:
-        for event in self.engine.gather(events):
-            self.note(event)
-            if isinstance(event, Accepted):
-                self.opened()
-            if self._watch is not None:
-                self._watch(self, event)
+class TcpPeer(StreamPeer[TcpEngine]):
+    """One TCP connection that carries messages. Made by :func:`connect_tcp` and :func:`serve_tcp`.
 
-    def fail(self, error: Exception, words: str) -> None:
-        """``error`` left the application's code: log it and close with 1011, unless all it says is that this connection
-        is over.
-        """
-        if self.is_end(error):
-            self.close_nowait()
-            return
-        _logger.error("%r: %s", self, words, exc_info=error)
-        self.close_nowait(CloseCode.INTERNAL_ERROR)
+    Any number of tasks may send, receive, ping and close at the same time. Cancelling any of these loses no message and
+    breaks nothing. Once the connection has ended they raise :exc:`ConnectionClosedOK` or :exc:`ConnectionClosedError`,
+    whose ``report`` explains the end.
+    """
+
+
+class WebSocket(StreamPeer[WebSocketEngine], AsyncWebSocket):
+    """One WebSocket connection. Made by :func:`connect`, :func:`serve` and :func:`reconnect`.
+
+    Any number of tasks may send, receive, ping and close at the same time. Cancelling any of these loses no message and
+    breaks nothing. Once the connection has ended they raise :exc:`ConnectionClosedOK` or :exc:`ConnectionClosedError`,
+    whose ``report`` explains the end.
+    """
+
+
+class DatagramLink(AsyncDatagramLink):
+    """The share of one peer in a socket."""
+
+    log: ClassVar[Log] = Link.log
+
+
+class UdpPeer(AsyncUdpPeer):
+    """One UDP peer. Made by :func:`connect_udp` and :func:`serve_udp`.
+
+    Any number of tasks may send, receive, ping and close at the same time. A message may get lost, come twice (which
+    nobody sees, where datagrams have a header) or out of order. A ping may get lost as well: give it a time limit.
+    """
+
+    is_eager: ClassVar[bool] = False

@@ -7,23 +7,62 @@ The coroutines below await nothing but their link, so they are the same everywhe
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, Protocol, Self, TypeVar, cast
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar, cast
 
 from .._errors import ConnectionClosedOK
-from .._events import CloseReport, Fragment
+from .._events import CloseReport, Event, Fragment
 from .._protocol.sending import PreparedMessage
-from .._types import Buffer, Message, Receive
-from .client import ClientConnection
-from .peer import PeerBase
-from .server import ServerConnection
+from .._types import Buffer, Message, Receive, State
+from .peer import Log, PeerBase, PeerEngine, WebSocketBase, WebSocketEngine
+from .statistics import Latency, Statistics
 
-__all__ = ["AsyncLink", "AsyncPeer"]
+__all__ = ["AsyncLink", "AsyncPeer", "AsyncWebSocket", "Peer"]
 
 _T = TypeVar("_T")
+_E = TypeVar("_E", bound=PeerEngine)
+
+
+class Peer(Protocol):
+    """Somebody to exchange messages with, by WebSocket, TCP or UDP, on whatever runtime with coroutines.
+
+    A function written for a ``Peer`` works with all of them: what each method does, and raises, stands in
+    :class:`AsyncPeer`. Only ``ping`` depends on what is spoken: a TCP codec other than ``Frames``, and a datagram
+    without a header, know none and raise :exc:`LocalProtocolError`.
+    """
+
+    data: dict[str, Any]
+
+    @property
+    def state(self) -> State: ...
+    @property
+    def can_send(self) -> bool: ...
+    @property
+    def close_report(self) -> CloseReport | None: ...
+    @property
+    def latency(self) -> Latency | None: ...
+    @property
+    def statistics(self) -> Statistics: ...
+    @property
+    def local_address(self) -> Any: ...
+    @property
+    def remote_address(self) -> Any: ...
+    async def send(self, message: Message | Buffer) -> None: ...
+    def send_nowait(self, message: Message | Buffer) -> None: ...
+    async def recv(self) -> Message: ...
+    def __aiter__(self) -> Self: ...
+    async def __anext__(self) -> Message: ...
+    async def ping(self, payload: Buffer | None = None) -> float: ...
+    async def close(self, code: int = 1000, reason: str = "") -> None: ...
+    def close_nowait(self, code: int = 1000, reason: str = "") -> None: ...
+    async def wait_closed(self) -> CloseReport: ...
+    def abort(self) -> None: ...
 
 
 class AsyncLink(Protocol):
     """What an adapter brings: one transport, bound to one engine. For authors of adapters."""
+
+    #: Where an operator is told what went wrong.
+    log: ClassVar[Log]
 
     def now(self) -> float:
         """The engine's clock, in monotonic seconds."""
@@ -56,36 +95,38 @@ class AsyncLink(Protocol):
         ...
 
 
-class AsyncPeer(PeerBase):
-    """One WebSocket connection.
+class AsyncPeer(PeerBase[_E]):
+    """One connection, over whatever engine.
 
     Any number of tasks may send, receive, ping and close at the same time. Cancelling any of these loses no message and
     breaks nothing. Once the connection has ended they raise :exc:`ConnectionClosedOK` or :exc:`ConnectionClosedError`,
     whose ``report`` explains the end.
     """
 
-    def __init__(self, engine: ServerConnection | ClientConnection, link: AsyncLink) -> None:
-        super().__init__(engine)
+    #: Whether what can be done at once is done without giving way to others. trio's rule is that it never is.
+    is_eager: ClassVar[bool] = True
+
+    def __init__(self, engine: _E, link: AsyncLink, *, watch: Callable[[Any, Event], None] | None = None) -> None:
+        super().__init__(engine, watch=watch)
         self._link = link
 
     # --- sending ------------------------------------------------------------------------------------------------------
 
-    async def send(self, message: Message | Buffer, *, compress: bool | None = None, urgent: bool = False) -> None:
+    async def send(self, message: Message | Buffer) -> None:
         """Send a message: ``str`` as text, bytes-like as binary. Waits while ``Limits.outbox_size`` bytes are queued.
 
-        ``compress`` overrides the extension's choice for this message; an ``urgent`` one goes ahead of those that
-        have not begun to leave. Raises :exc:`LocalProtocolError` for text that is not valid Unicode, :exc:`TypeError`
-        for anything that is no message, and :exc:`ConnectionClosed`.
+        Raises :exc:`LocalProtocolError` for text that is not valid Unicode, :exc:`TypeError` for anything that is no
+        message, and :exc:`ConnectionClosed`.
         """
-        if not self.engine.can_send:
+        if self._must_wait:
             await self._link.until(self._room)
-        self.send_nowait(message, compress=compress, urgent=urgent)
+        self.send_nowait(message)
 
-    def send_nowait(self, message: Message | Buffer, *, compress: bool | None = None, urgent: bool = False) -> None:
+    def send_nowait(self, message: Message | Buffer) -> None:
         """Queue a message without waiting. Raises :exc:`OutboxFull` when ``can_send`` is false, else what
         :meth:`send` raises.
         """
-        self.engine.send(message, compress=compress, urgent=urgent)
+        self.engine.send(message)
         self._link.flush_soon()
 
     def send_prepared(self, message: PreparedMessage) -> None:
@@ -95,29 +136,15 @@ class AsyncPeer(PeerBase):
         self.engine.send_prepared(message)
         self._link.flush_soon()
 
-    async def send_fragment(self, data: Message | Buffer, *, final: bool, compress: bool | None = None) -> None:
-        """Send the next part of a message, all parts being ``str`` or all bytes-like. Waits, and raises, like
-        :meth:`send`.
-
-        Until the part with ``final=True`` no other message can be sent.
-        """
-        if not self.engine.can_send:
-            await self._link.until(self._room)
-        self.engine.send_fragment(data, final=final, compress=compress)
-        self._link.flush_soon()
-
     # --- receiving ----------------------------------------------------------------------------------------------------
 
     async def recv(self) -> Message:
         """The next message: ``str`` is text, ``bytes`` is binary.
 
-        What arrived before the end is delivered first; then it raises :exc:`ConnectionClosed`.
+        What arrived before the end is delivered first; then it raises :exc:`ConnectionClosed`. Cancelling it, by a
+        time limit for example, loses no message.
         """
         return cast(Message, await self._next(Receive.MESSAGES))
-
-    async def recv_fragment(self) -> Fragment:
-        """The next part of a message, where ``receive`` asks for parts. Raises like :meth:`recv`."""
-        return cast(Fragment, await self._next(Receive.FRAGMENTS, Receive.CHUNKS))
 
     def __aiter__(self) -> Self:
         """The messages, until an ordinary close ends the loop; any other end raises :exc:`ConnectionClosedError`."""
@@ -133,7 +160,7 @@ class AsyncPeer(PeerBase):
 
     async def ping(self, payload: Buffer | None = None) -> float:
         """Send a ping and wait for its pong; return the round trip in seconds. Raises :exc:`ConnectionClosed`."""
-        if not self.engine.can_send:
+        if self._must_wait:
             await self._link.until(self._room)
         sent_at = self._link.now()
         sent = self.engine.ping(payload, now=sent_at)
@@ -166,11 +193,25 @@ class AsyncPeer(PeerBase):
         self.engine.abort(now=self._link.now())
         self._link.abort()
 
+    def flush(self) -> None:
+        """Let the engine's words go, soon. For adapters, behind a verb of the engine."""
+        self._link.flush_soon()
+
+    def fail(self, error: Exception, words: str) -> None:
+        """``error`` left the application's code: log it and close with 1011, unless all it says is that this connection
+        is over.
+        """
+        self.close_nowait(self.verdict(error, words, self._link.log))
+
     # --- behind -------------------------------------------------------------------------------------------------------
+
+    @property
+    def _must_wait(self) -> bool:
+        return not (self.is_eager and self.engine.can_send)
 
     async def _next(self, *modes: Receive) -> Message | Fragment:
         self.check_mode(*modes)
-        item = self._take()
+        item = self._take() if self.is_eager else None
         return item if item is not None else await self._link.until(self._take)
 
     def _take(self) -> Message | Fragment | None:
@@ -180,3 +221,40 @@ class AsyncPeer(PeerBase):
     def _room(self) -> Literal[True] | None:
         self._link.flush()  # which makes room, or else the transport will tell when it takes more
         return self.may_send()
+
+
+class AsyncWebSocket(AsyncPeer[WebSocketEngine], WebSocketBase):
+    """One WebSocket connection: what :class:`AsyncPeer` has, and what only WebSocket can."""
+
+    async def send(self, message: Message | Buffer, *, compress: bool | None = None, urgent: bool = False) -> None:
+        """Send a message: ``str`` as text, bytes-like as binary. Waits while ``Limits.outbox_size`` bytes are queued.
+
+        ``compress`` overrides the extension's choice for this message; an ``urgent`` one goes ahead of those that
+        have not begun to leave. Raises :exc:`LocalProtocolError` for text that is not valid Unicode, :exc:`TypeError`
+        for anything that is no message, and :exc:`ConnectionClosed`.
+        """
+        if self._must_wait:
+            await self._link.until(self._room)
+        self.send_nowait(message, compress=compress, urgent=urgent)
+
+    def send_nowait(self, message: Message | Buffer, *, compress: bool | None = None, urgent: bool = False) -> None:
+        """Queue a message without waiting. Raises :exc:`OutboxFull` when ``can_send`` is false, else what
+        :meth:`send` raises.
+        """
+        self.engine.send(message, compress=compress, urgent=urgent)
+        self._link.flush_soon()
+
+    async def send_fragment(self, data: Message | Buffer, *, final: bool, compress: bool | None = None) -> None:
+        """Send the next part of a message, all parts being ``str`` or all bytes-like. Waits, and raises, like
+        :meth:`send`.
+
+        Until the part with ``final=True`` no other message can be sent.
+        """
+        if self._must_wait:
+            await self._link.until(self._room)
+        self.engine.send_fragment(data, final=final, compress=compress)
+        self._link.flush_soon()
+
+    async def recv_fragment(self) -> Fragment:
+        """The next part of a message, where ``receive`` asks for parts. Raises like :meth:`recv`."""
+        return cast(Fragment, await self._next(Receive.FRAGMENTS, Receive.CHUNKS))

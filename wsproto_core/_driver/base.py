@@ -8,11 +8,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._codes import CloseCode
 from .._config import Limits, Timeouts
-from .._errors import ConnectionClosed, LocalProtocolError, OutboxFull
+from .._errors import ConnectionClosed, LocalProtocolError, OutboxFull, RemoteProtocolError
 from .._events import Closed, CloseReport, Event, Fragment
 from .._protocol.closing import Closing
 from .._protocol.states import Phase
@@ -23,15 +23,22 @@ from .messages import Inbox
 from .statistics import Statistics
 from .timers import Timers
 
+if TYPE_CHECKING:
+    from .._pipeline.session import PipelineSession
+
 __all__ = ["EngineBase"]
 
 
 class EngineBase(ABC):
     """The parts of one connection that carries messages."""
 
-    def __init__(self, limits: Limits, timeouts: Timeouts, fragment_size: int, now: float) -> None:
+    def __init__(
+        self, limits: Limits, timeouts: Timeouts, fragment_size: int, pipeline: PipelineSession | None, now: float
+    ) -> None:
         self._limits = limits
         self._timeouts = timeouts
+        # Seals what is sent and opens what comes.
+        self._pipeline = pipeline
         self._now = self._last_activity = now
         self._closing = Closing()
         self._timers = Timers()
@@ -223,6 +230,19 @@ class EngineBase(ABC):
         if self._closing.phase is Phase.CONNECTING:
             return LocalProtocolError("the connection is not open yet")
         return LocalProtocolError("close() was called: nothing can follow it (RFC 6455 §5.5.1)")
+
+    def _open_sealed(self, events: list[Event]) -> RemoteProtocolError | None:
+        """Open the messages among ``events``, up to the first that cannot be; return what it broke."""
+        if self._pipeline is None:
+            return None
+        for index, event in enumerate(events):
+            if isinstance(event, str | bytes):
+                try:
+                    events[index] = self._pipeline.open(event)
+                except RemoteProtocolError as offence:
+                    del events[index:]
+                    return offence
+        return None
 
     def _message_sent(self) -> None:
         self._has_sent = True

@@ -18,9 +18,11 @@ from .._headers import Headers, HeadersLike
 from .._protocol.states import Phase
 from .._types import Initiator, Receive, Role
 from .connection import DEFAULT_FRAGMENT_SIZE, Connection
+from .sealing import wire_limits
 
 if TYPE_CHECKING:
     from .._extensions.base import Extension
+    from .._pipeline.session import PipelineSession
 
 __all__ = ["ClientConnection"]
 
@@ -34,12 +36,13 @@ class ClientConnection(Connection):
     ``uri``: ``ws://`` or ``wss://``; whoever makes the transport takes host, port and TLS from :attr:`uri`.
     ``entropy``: a source of unpredictable bytes for keys and masks, ``os.urandom`` in nearly every case.
     ``subprotocols`` and ``extensions`` are offered in this order. ``headers`` are added to the request, ``origin``
-    and ``credentials`` as well (credentials in the URI count too). ``receive``, ``fragment_size`` and ``now`` are as
-    in :class:`ServerConnection`.
+    and ``credentials`` as well (credentials in the URI count too). ``receive``, ``fragment_size``, ``pipeline``
+    and ``now`` are as in :class:`ServerConnection`.
 
     Raises :exc:`ValueError` or :exc:`TypeError`, naming the argument.
     """
 
+    # budget: one parameter a line
     def __init__(
         self,
         uri: str | Uri,
@@ -54,8 +57,10 @@ class ClientConnection(Connection):
         timeouts: Timeouts = _DEFAULT_TIMEOUTS,
         receive: Receive = Receive.MESSAGES,
         fragment_size: int = DEFAULT_FRAGMENT_SIZE,
+        pipeline: PipelineSession | None = None,
         now: float | None = None,
     ) -> None:
+        limits = wire_limits(limits, pipeline)
         #: Where to connect to, in parts.
         self.uri: Uri = parse_uri(uri) if isinstance(uri, str) else uri
         self._offer = ClientOffer(
@@ -77,6 +82,7 @@ class ClientConnection(Connection):
             timeouts=timeouts,
             receive=receive,
             fragment_size=fragment_size,
+            pipeline=pipeline,
             entropy=entropy,
             now=now,
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from errno import ECONNREFUSED
 from functools import partial
-from typing import TYPE_CHECKING
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Final
 
 from .._config import Limits, Timeouts
 from .._errors import ConnectionFailed, ConnectionRefused, ConnectionTimeout, HandshakeRejected
@@ -14,14 +15,20 @@ from .._handshake.proxy import Proxy, choose_proxy
 from .._handshake.redirect import DEFAULT_MAX_REDIRECTS, Destination, redirected
 from .._handshake.uri import parse_uri
 from .._headers import Headers, HeadersLike
-from .._types import Receive
+from .._types import Receive, Role
 from .client import ClientConnection
 from .dialing import Step, dial
+from .sealing import sessions
 
 if TYPE_CHECKING:
     from .._extensions.base import Extension
+    from .._extensions.permessage_deflate import PerMessageDeflate
+    from .._pipeline.pipeline import Pipeline
 
 __all__ = ["ConnectPlan", "connection_failure"]
+
+_DEFAULT_LIMITS: Final = Limits()
+_DEFAULT_TIMEOUTS: Final = Timeouts()
 
 
 class ConnectPlan:
@@ -29,7 +36,8 @@ class ConnectPlan:
     options.
 
     ``environment`` is where ``proxy=True`` looks for the ``*_proxy`` variables. With ``is_open`` the stream is the
-    caller's. Raises :exc:`ValueError` or :exc:`TypeError`, naming the option.
+    caller's; ``has_tls_context`` tells that the caller brings TLS options. The others are :class:`ConnectOptions`.
+    Raises :exc:`ValueError` or :exc:`TypeError`, naming the option.
     """
 
     # budget: one parameter a line
@@ -39,29 +47,32 @@ class ConnectPlan:
         *,
         entropy: Callable[[int], bytes],
         environment: Mapping[str, str],
-        limits: Limits,
-        timeouts: Timeouts,
-        receive: Receive,
+        is_open: bool = False,
+        has_tls_context: bool = False,
+        limits: Limits = _DEFAULT_LIMITS,
+        timeouts: Timeouts = _DEFAULT_TIMEOUTS,
+        receive: Receive = Receive.MESSAGES,
         subprotocols: Sequence[str] = (),
         headers: HeadersLike = (),
         origin: str | None = None,
         credentials: BasicCredentials | BearerCredentials | None = None,
-        extensions: Sequence[Extension | None] = (),
+        compression: PerMessageDeflate | None = None,
+        extensions: Sequence[Extension] = (),
+        pipeline: Pipeline | None = None,
         proxy: Proxy | str | bool | None = None,
         max_redirects: int = DEFAULT_MAX_REDIRECTS,
         server_hostname: str | None = None,
-        unix_path: str | None = None,
-        is_open: bool = False,
-        has_tls_options: bool = False,
+        unix_path: str | PathLike[str] | None = None,
     ) -> None:
         self._destination = Destination(
             uri=parse_uri(uri), headers=Headers(headers), credentials=credentials, earlier=()
         )
-        if has_tls_options and not self._destination.uri.secure:
+        if (has_tls_context or server_hostname is not None) and not self._destination.uri.secure:
             raise ValueError("ssl and server_hostname need a wss:// URI")
         self._limits = limits
         #: Seconds that everything up to the open connection may take; ``None`` for no limit.
         self.timeout: float | None = timeouts.opening_timeout
+        self._seal = sessions(pipeline, Role.CLIENT, entropy, limits, ordered=True)
         self._make_engine = partial(
             ClientConnection,
             entropy=entropy,
@@ -70,12 +81,12 @@ class ConnectPlan:
             receive=receive,
             subprotocols=subprotocols,
             origin=origin,
-            extensions=[extension for extension in extensions if extension is not None],
+            extensions=[*extensions, *([compression] if compression is not None else [])],
         )
         self._proxy = proxy
         self._environment = environment
         self._server_hostname = server_hostname
-        self._unix_path = unix_path
+        self._unix_path = None if unix_path is None else fspath(unix_path)
         self._is_open = is_open
         self._max_redirects = 0 if is_open or unix_path is not None else max_redirects
         self.engine()
@@ -84,7 +95,7 @@ class ConnectPlan:
     def engine(self) -> ClientConnection:
         """A fresh engine for the next attempt."""
         at = self._destination
-        return self._make_engine(at.uri, headers=at.headers, credentials=at.credentials)
+        return self._make_engine(at.uri, headers=at.headers, credentials=at.credentials, pipeline=self._seal())
 
     def steps(self) -> Generator[Step, bytes, bytes]:
         """The steps of the next attempt's way to an open stream; see :func:`dial`."""

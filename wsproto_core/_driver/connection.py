@@ -85,6 +85,8 @@ class Connection(Engine):
         opcode, payload = encode_message(message)
         self._check_can_send()
         self._outbox.sender.check_message()
+        if self._pipeline is not None:
+            opcode, payload = self._sealed(message, urgent=urgent)
         self._outbox.put_message(opcode, payload, compress, urgent)
         self._message_sent()
 
@@ -95,6 +97,8 @@ class Connection(Engine):
         """
         opcode, payload = encode_message(data)
         self._check_can_send()
+        if self._pipeline is not None:
+            raise LocalProtocolError("a pipeline seals whole messages: send_fragment() is not possible")
         self._outbox.put_part(self._outbox.sender.part(opcode, payload, final, compress))
         self._has_sent = True
         self._statistics.messages_sent += final
@@ -103,7 +107,11 @@ class Connection(Engine):
         """Queue a message that was encoded once for many connections. Raises what :meth:`send` raises."""
         self._check_can_send()
         self._outbox.sender.check_message()
-        self._outbox.put_prepared(message)
+        if self._pipeline is not None:
+            opcode, payload = self._sealed(message.original, urgent=False)
+            self._outbox.put_message(opcode, payload, None, urgent=False)
+        else:
+            self._outbox.put_prepared(message)
         self._message_sent()
 
     def ping(self, payload: Buffer | None = None, *, now: float | None = None) -> bytes:
@@ -125,6 +133,13 @@ class Connection(Engine):
         self._check_can_send()
         self._outbox.put_control(Opcode.PONG, checked)
         self._statistics.pongs_sent += 1
+
+    def _sealed(self, message: Message | Buffer, *, urgent: bool) -> tuple[Opcode, bytes]:
+        """What is sent instead of ``message``, and sent for sure: a gap would look like a lost message."""
+        assert self._pipeline is not None, "there is a pipeline"
+        if urgent:
+            raise LocalProtocolError("urgent: a pipeline keeps messages in order")
+        return Opcode.BINARY, self._pipeline.seal(message)
 
     # --- predicates and facts -----------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from .keepalive import Keepalive
 
 if TYPE_CHECKING:
     from .._extensions.base import MessageTransform
+    from .._pipeline.session import PipelineSession
 
 __all__ = ["Engine"]
 
@@ -43,12 +44,15 @@ class Engine(EngineBase):
         timeouts: Timeouts,
         receive: Receive,
         fragment_size: int,
+        pipeline: PipelineSession | None,
         entropy: Callable[[int], bytes] | None,
         now: float | None,
     ) -> None:
         if fragment_size < 1:
             raise ValueError(f"fragment_size must be positive, not {fragment_size!r}")
-        super().__init__(limits, timeouts, fragment_size, now if now is not None else 0.0)
+        if pipeline is not None and receive is not Receive.MESSAGES:
+            raise ValueError("receive: a pipeline opens whole messages")
+        super().__init__(limits, timeouts, fragment_size, pipeline, now if now is not None else 0.0)
         self._role = role
         self._receive = receive
         self._entropy = entropy
@@ -110,6 +114,9 @@ class Engine(EngineBase):
         assert rate is not None, "an open connection counts control frames"
         decoder.control_allowance = rate.allowance(now)
         events = decoder.decode(data)
+        offence = self._open_sealed(events)
+        if offence is not None:
+            return self._refuse_sealed(offence, events)
         messages = len(events) - decoder.controls + (decoder.close_payload is not None)
         if messages > 0 or decoder.in_message:
             self._last_activity = now
@@ -118,6 +125,15 @@ class Engine(EngineBase):
             rate.spend(decoder.controls)
             self._answer_controls(events)
             self._conclude(conclusion(decoder), events, had_messages=messages > 0)
+        return events
+
+    def _refuse_sealed(self, offence: RemoteProtocolError, events: list[Event]) -> list[Event]:
+        """The peer has sent what the pipeline cannot open, behind ``events``."""
+        messages = sum(isinstance(event, str | bytes) for event in events)
+        self._last_activity = self._now
+        self._statistics.messages_received += messages
+        self._answer_controls(events)
+        self._conclude(offence, events, had_messages=messages > 0)
         return events
 
     def _whole_messages(self, events: list[Event], parts: int) -> int:

@@ -8,34 +8,101 @@ raises. An adapter's ``recv`` waits until :meth:`PeerBase.take_message` succeeds
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar, cast
 
+from .._codes import CloseCode
 from .._errors import (
     ConnectionClosed,
     ConnectionFailed,
+    ConnectionRefused,
     ConnectionTimeout,
     HandshakeFailed,
     HandshakeRejected,
     LocalProtocolError,
 )
 from .._events import Accepted, CloseReport, Event, Fragment, Redirected, Rejected, Request
+from .._handshake.proxy_protocol import ProxiedFrom
 from .._headers import Headers
-from .._types import Message, Receive, State
+from .._protocol.sending import PreparedMessage
+from .._types import Buffer, Message, Receive, State
 from .client import ClientConnection
 from .server import ServerConnection
 from .statistics import Latency, Statistics
 
-__all__ = ["PeerBase"]
+__all__ = ["ByteEngine", "Log", "PeerBase", "PeerEngine", "WebSocketBase", "WebSocketEngine"]
 
 
-class PeerBase:
-    """The part of a WebSocket connection object that no runtime changes. For authors of adapters."""
+class PeerEngine(Protocol):
+    """What the engines of all peers have in common, WebSocket, TCP and UDP: the verbs and the facts."""
 
-    def __init__(self, engine: ServerConnection | ClientConnection) -> None:
+    @property
+    def state(self) -> State: ...
+    @property
+    def can_send(self) -> bool: ...
+    @property
+    def receive(self) -> Receive: ...
+    @property
+    def latency(self) -> Latency | None: ...
+    @property
+    def statistics(self) -> Statistics: ...
+    @property
+    def close_report(self) -> CloseReport | None: ...
+    def send(self, message: Message | Buffer) -> None: ...
+    def send_prepared(self, message: PreparedMessage) -> None: ...
+    def ping(self, payload: Buffer | None = None, *, now: float | None = None) -> bytes: ...
+    def awaits_pong(self, payload: bytes) -> bool: ...
+    def close(self, code: int = ..., reason: str = ..., *, now: float | None = None) -> None: ...
+    def abort(self, *, now: float | None = None) -> None: ...
+    def gather(self, events: Sequence[Event]) -> list[Event]: ...
+    def next_message(self) -> Message | Fragment | None: ...
+
+
+class ByteEngine(PeerEngine, Protocol):
+    """What the engines over a stream of bytes have in common, WebSocket and TCP: all that a binding drives."""
+
+    @property
+    def wants_read(self) -> bool: ...
+    @property
+    def should_abort(self) -> bool: ...
+    @property
+    def half_close(self) -> bool: ...
+    @property
+    def bytes_queued(self) -> int: ...
+    def receive_data(self, data: Buffer, now: float) -> list[Event]: ...
+    def receive_eof(self, now: float) -> list[Event]: ...
+    def transport_lost(self, error: BaseException | None, now: float) -> list[Event]: ...
+    def handle_timeout(self, now: float) -> list[Event]: ...
+    def transmitted(self, n_bytes: int, now: float) -> None: ...
+    def data_to_send(self) -> list[bytes]: ...
+    def next_deadline(self) -> float | None: ...
+
+
+class Log(Protocol):
+    """A logger, as the standard library has it. The core only knows when a line is due."""
+
+    def error(self, msg: str, *args: object, exc_info: BaseException | None = None) -> None: ...
+    def log(self, level: int, msg: str, *args: object) -> None: ...
+
+
+WebSocketEngine: TypeAlias = ServerConnection | ClientConnection
+_E = TypeVar("_E", bound=PeerEngine)
+
+
+class PeerBase(Generic[_E]):
+    """The part of a connection object that no runtime changes, over whatever engine. For authors of adapters.
+
+    ``watch`` is told every event that is no message, with the object itself: how a server keeps an eye on it.
+    """
+
+    def __init__(self, engine: _E, *, watch: Callable[[Any, Event], None] | None = None) -> None:
         #: The engine below, for adapters. Applications have no need of it.
-        self.engine: ServerConnection | ClientConnection = engine
+        self.engine: _E = engine
         #: Yours to use: whatever belongs to this connection.
         self.data: dict[str, Any] = {}
+        #: What a proxy told of this connection, where the server was told to trust one: ``proxied_by``.
+        self.proxied: ProxiedFrom | None = None
+        self._watch = watch
         self._was_open = False
         self._refusal: Rejected | Redirected | None = None
 
@@ -57,26 +124,6 @@ class PeerBase:
         return self.engine.close_report
 
     @property
-    def subprotocol(self) -> str | None:
-        """The subprotocol agreed on, or ``None``."""
-        return self.engine.subprotocol
-
-    @property
-    def extensions(self) -> tuple[str, ...]:
-        """The names of the extensions in use."""
-        return self.engine.extensions
-
-    @property
-    def request(self) -> Request | None:
-        """Server: the opening handshake. A client has none."""
-        return self.engine.request if isinstance(self.engine, ServerConnection) else None
-
-    @property
-    def response_headers(self) -> Headers | None:
-        """The headers that answered the opening handshake; ``None`` before."""
-        return None if self.engine.response is None else self.engine.response.headers
-
-    @property
     def latency(self) -> Latency | None:
         """Round trips of pings so far; ``None`` before the first pong."""
         return self.engine.latency
@@ -86,10 +133,15 @@ class PeerBase:
         """Messages, bytes and control frames so far."""
         return self.engine.statistics
 
+    def seen_from(self, address: Any) -> Any:
+        """Where the peer is: ``address``, to which the transport is connected, unless a proxy knows better."""
+        told = None if self.proxied is None else self.proxied.source
+        return address if told is None else told
+
     # --- attempts -----------------------------------------------------------------------------------------------------
 
     def opening_outcome(self) -> Literal[True] | None:
-        """Client: whether the connection has come to be open. Raises a :exc:`ConnectionFailed` if it never will."""
+        """Whether the connection has come to be open. Raises a :exc:`ConnectionFailed` if it never will."""
         report = self.engine.close_report
         if self._was_open:
             return True
@@ -99,6 +151,8 @@ class PeerBase:
             return None
         if report.violation is not None:
             raise HandshakeFailed(report.violation, report.detail)
+        if isinstance(report.error, ConnectionRefusedError):
+            raise ConnectionRefused(str(report))
         raise (ConnectionFailed if report.timer is None else ConnectionTimeout)(str(report))
 
     def take_message(self) -> Message | Fragment | None:
@@ -123,12 +177,23 @@ class PeerBase:
 
     # --- what adapters tell -------------------------------------------------------------------------------------------
 
+    def opened(self) -> None:
+        """The connection is open. Called by whoever accepts it."""
+        self._was_open = True
+
+    def deliver(self, events: Sequence[Event]) -> None:
+        """Take a batch of the engine's events: messages into the inbox, what else there is to :meth:`note`."""
+        for event in self.engine.gather(events):
+            self.note(event)
+
     def note(self, event: Event) -> None:
-        """Remember what :meth:`opening_outcome` needs to know."""
+        """Remember what :meth:`opening_outcome` needs to know, and let ``watch`` know."""
         if isinstance(event, Accepted):
-            self._was_open = True
+            self.opened()
         elif isinstance(event, Rejected | Redirected):
             self._refusal = event
+        if self._watch is not None:
+            self._watch(self, event)
 
     def is_end(self, error: Exception) -> bool:
         """Whether ``error``, which left the application's code, only says that this connection has ended or is ending:
@@ -140,6 +205,15 @@ class PeerBase:
             return error.report is self.engine.close_report
         return isinstance(error, LocalProtocolError) and self.engine.state not in (State.OPEN, State.CONNECTING)
 
+    def verdict(self, error: Exception, words: str, log: Log) -> int:
+        """The close code for ``error``, which left the application's code: 1000 if all it says is that this connection
+        is over; else 1011, and the operator gets a line.
+        """
+        if self.is_end(error):
+            return CloseCode.NORMAL_CLOSURE
+        log.error("%r: %s", self, words, exc_info=error)
+        return CloseCode.INTERNAL_ERROR
+
     def check_mode(self, *modes: Receive) -> None:
         """Raise :exc:`LocalProtocolError` unless messages are received in one of ``modes``."""
         if self.engine.receive not in modes:
@@ -148,3 +222,27 @@ class PeerBase:
     def _raise_if_closed(self) -> None:
         if self.engine.close_report is not None:
             raise ConnectionClosed.from_report(self.engine.close_report)
+
+
+class WebSocketBase(PeerBase[WebSocketEngine]):
+    """What only a WebSocket connection has: facts of its opening handshake. For authors of adapters."""
+
+    @property
+    def subprotocol(self) -> str | None:
+        """The subprotocol agreed on, or ``None``."""
+        return self.engine.subprotocol
+
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """The names of the extensions in use."""
+        return self.engine.extensions
+
+    @property
+    def request(self) -> Request | None:
+        """Server: the opening handshake. A client has none."""
+        return self.engine.request if isinstance(self.engine, ServerConnection) else None
+
+    @property
+    def response_headers(self) -> Headers | None:
+        """The headers that answered the opening handshake; ``None`` before."""
+        return None if self.engine.response is None else self.engine.response.headers

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Final, Generic, TypeVar
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-from .._events import CloseReport
+from .._codes import CloseCode
+from .._events import Closed, CloseReport, Event, Request
 from .._handshake.outcome import Response
 from .._types import State
-from .peer import PeerBase
+from .async_peer import AsyncPeer
+from .peer import Log, PeerBase
 from .server import ServerConnection
+from .tally import Tally
 
-__all__ = ["Reception"]
+__all__ = ["AsyncReception", "ProcessRequest", "Reception"]
 
-_P = TypeVar("_P", bound=PeerBase)
+_P = TypeVar("_P", bound=PeerBase[Any])
+_A = TypeVar("_A", bound=AsyncPeer[Any])
+
+#: What may answer any HTTP request with a response of its own, at once or later; ``None`` goes on with the handshake.
+ProcessRequest: TypeAlias = Callable[[_A, Request], Awaitable[Response | None] | Response | None]
 
 #: Connections beyond the maximum that are still told so, rather than dropped.
 _MAX_TURNED_AWAY: Final = 100
+#: Seconds in which the first bytes of who has just connected arrive.
+_MOMENT: Final = 0.1
 _SWITCHING_PROTOCOLS: Final = 101
+#: Levels of the standard library's logging.
+_DEBUG: Final = 10
+_INFO: Final = 20
 
 
 class Reception(Generic[_P]):
@@ -29,50 +44,62 @@ class Reception(Generic[_P]):
     def __init__(self, max_connections: int | None) -> None:
         if max_connections is not None and max_connections < 1:
             raise ValueError(f"max_connections must be positive or None, not {max_connections!r}")
-        self._max_connections = max_connections
         #: Those whose handshake was accepted and whose end has not been told.
         self.open: set[_P] = set()
-        #: Set once the server is to take nobody in any more.
+        #: Set once the server is to take nobody in any more: whoever is still on the way is told to come back later.
         self.is_closing: bool = False
-        # From the first moment to the end of the transport; and those beyond the maximum, who only wait to be told so.
-        self._admitted: set[_P] = set()
-        self._turned_away: set[_P] = set()
+        #: Set once it waits for nobody any more: whoever comes now is dropped.
+        self.is_closed: bool = False
+        self._places = _Places(max_connections)
+        # From the first moment to the end of the transport; and those of them that have not been let in.
+        self._everyone: set[_P] = set()
+        self._strangers: set[_P] = set()
+        self._tally = Tally()
 
     @property
     def everyone(self) -> set[_P]:
         """All who are connected, now."""
-        return self._admitted | self._turned_away
+        return self._everyone.copy()
 
     def arrive(self, peer: _P) -> bool:
         """Count ``peer``, before its handshake begins, so that no burst can overshoot the maximum.
 
         Returns whether to go on with it; otherwise drop its transport.
         """
-        if self._max_connections is None or len(self._admitted) < self._max_connections:
-            self._admitted.add(peer)
-        else:
-            self._turned_away.add(peer)
-        return not self.is_closing and len(self._turned_away) <= _MAX_TURNED_AWAY
+        self._everyone.add(peer)
+        self._strangers.add(peer)
+        return self._places.take(peer) and not self.is_closed
 
     def leave(self, peer: _P) -> None:
         """The transport of ``peer`` is gone."""
-        self._admitted.discard(peer)
-        self._turned_away.discard(peer)
+        self._everyone.discard(peer)
+        self._places.give_back(peer)
+        self._tally.add_ended(peer)
+        if peer in self._strangers:
+            self._strangers.discard(peer)
+            self._tally.visitor_left(peer.close_report)
+
+    def welcomes(self, peer: _P) -> bool:
+        """Whether ``peer``, whose protocol has no handshake to refuse, gets in. Then it counts as open."""
+        if self._turns_away(peer):
+            return False
+        self._let_in(peer)
+        return True
 
     def early_answer(self, peer: _P) -> Response | None:
         """What the request of ``peer`` is answered with before anybody else is asked."""
-        if self.is_closing or peer in self._turned_away:
-            return Response(503, {"Retry-After": "5"})
-        return None
+        return Response(503, {"Retry-After": "5"}) if self._turns_away(peer) else None
 
     def answer(self, peer: _P, answer: Response | None) -> bool:
-        """Answer the request of ``peer``; ``None`` accepts it, as far as the engine agrees.
+        """Answer the request of ``peer``; ``None`` accepts it, as far as the engine agrees, unless the server has begun
+        to close.
 
         Returns whether the connection has opened. Raises :exc:`LocalProtocolError` for an answer that cannot be given.
         """
         engine = peer.engine
         if engine.state is not State.CONNECTING or not isinstance(engine, ServerConnection):
             return False  # the client did not wait
+        answer = answer or self.early_answer(peer)
         if answer is not None:
             engine.reject(answer.status, answer.headers, answer.body)
             return False
@@ -80,11 +107,207 @@ class Reception(Generic[_P]):
         # The response tells, and not the state: the client's end may have come in the same read.
         opened = engine.response is not None and engine.response.status == _SWITCHING_PROTOCOLS
         if opened:
-            self.open.add(peer)
+            self._let_in(peer)
         return opened
 
-    def ended(self, peer: _P, report: CloseReport) -> bool:
-        """The end of ``peer`` is told. Returns whether an operator wants to hear of it."""
+    def ended(self, peer: _P, report: CloseReport) -> int:
+        """The end of ``peer`` is told. Returns the level of the operator's line: news, or only for the curious."""
         was_open = peer in self.open
         self.open.discard(peer)
-        return was_open and (report.violation is not None or report.timer is not None)
+        return _INFO if was_open and (report.violation is not None or report.timer is not None) else _DEBUG
+
+    def counted(self) -> Tally:
+        """What all who ever came have counted so far."""
+        tally = self._tally.copy()
+        tally.active = len(self.open)
+        tally.is_final = self.is_closed and not self._everyone
+        for peer in self._everyone:
+            tally.add_traffic(peer)
+        return tally
+
+    def last_calls(self, grace_period: float) -> Sequence[tuple[float, Callable[[], set[_P]]]]:
+        """The end of a server that :attr:`is_closing` and has said goodbye to those who are open: how many seconds to
+        wait for everyone, and whom to drop then.
+
+        Who has connected and not begun to speak gets a moment, handshakes that have begun the whole ``grace_period``.
+        """
+        moment = min(grace_period, _MOMENT)
+        return [(moment, self._silent), (grace_period - moment, self._last)]
+
+    def _silent(self) -> set[_P]:
+        engines = [(peer, peer.engine) for peer in self._everyone]
+        return {
+            peer
+            for peer, engine in engines
+            if engine.state is State.CONNECTING and not engine.statistics.bytes_received
+        }
+
+    def _last(self) -> set[_P]:
+        self.is_closed = True
+        return self.everyone
+
+    def _turns_away(self, peer: _P) -> bool:
+        return self.is_closing or not self._places.has_seat(peer)
+
+    def _let_in(self, peer: _P) -> None:
+        self.open.add(peer)
+        self._strangers.discard(peer)
+        self._tally.opened += 1
+        self._tally.accepted += 1
+
+
+class AsyncReception(Reception[_A]):
+    """The front desk of a server with coroutines: it also finds the answers, and runs the handlers. For authors of
+    adapters.
+
+    ``handler`` is called with each open connection, which is closed behind it; ``None`` where nobody waits for one.
+    ``spawn`` starts a coroutine function as a task that the server's end cancels. ``log`` is the operator's.
+    """
+
+    def __init__(
+        self,
+        max_connections: int | None,
+        *,
+        handler: Callable[[_A], Awaitable[None]] | None,
+        process_request: ProcessRequest[_A] | None = None,
+        spawn: Callable[[Callable[[], Coroutine[Any, Any, None]]], object],
+        log: Log,
+    ) -> None:
+        super().__init__(max_connections)
+        self._handler = handler
+        self._process_request = process_request
+        self._spawn = spawn
+        self._log = log
+
+    def approach(self, visitor: object) -> bool:
+        """Count ``visitor``, a connection that has to be introduced first: it takes a place like any other.
+
+        Returns whether to go on with it; otherwise drop it. In the end it comes to :meth:`arrive` or :meth:`retreat`.
+        """
+        is_welcome = not self.is_closed and self._places.take(visitor)
+        if not is_welcome:
+            self._places.give_back(visitor)
+        return is_welcome
+
+    def retreat(self, visitor: object, address: object, error: BaseException) -> None:
+        """``visitor``, who connected from ``address``, is gone: nothing came of its introduction."""
+        self._places.give_back(visitor)
+        self._tally.visitor_left(None)
+        self._log.log(_DEBUG, "%s was dropped, and no connection yet: %r", address, error)
+
+    def arrive(self, peer: _A, visitor: object = None) -> bool:
+        """Count ``peer``, in the place of ``visitor`` if it was one. One whose protocol has no handshake is let in at
+        once, or told to try again later.
+        """
+        self._places.pass_on(visitor, peer)
+        goes_on = super().arrive(peer)
+        if goes_on and peer.state is State.OPEN:
+            self._welcome(peer)
+        return goes_on
+
+    def watch(self, peer: _A, event: Event) -> None:
+        """Do what ``event`` of ``peer`` means for the server."""
+        match event:
+            case Request():
+                self._decide(peer, event)
+            case Closed(report):
+                self._log.log(self.ended(peer, report), "%r %s", peer, report)
+            case _:
+                pass
+
+    def _welcome(self, peer: _A) -> None:
+        if self.welcomes(peer):
+            self._serve(peer)
+        else:
+            peer.close_nowait(CloseCode.TRY_AGAIN_LATER)
+
+    def _decide(self, peer: _A, request: Request) -> None:
+        """Find the answer to a request: at once where that is possible."""
+        answer: Awaitable[Response | None] | Response | None = self.early_answer(peer)
+        if answer is None and self._process_request is not None:
+            try:
+                answer = self._process_request(peer, request)
+            except Exception as error:
+                self._request_failed(peer, error)
+                return
+        if inspect.isawaitable(answer):
+            self._start(partial(self._answer_later, peer, answer), partial(self._request_failed, peer))
+        else:
+            self._answer(peer, answer)
+
+    async def _answer_later(self, peer: _A, pending: Awaitable[Response | None]) -> None:
+        self._answer(peer, await pending)
+
+    def _answer(self, peer: _A, answer: Response | None) -> None:
+        """Answer the request, with 500 if the application's answer or choice of subprotocol is none."""
+        try:
+            self._respond(peer, answer)
+        except Exception as error:
+            self._request_failed(peer, error)
+
+    def _request_failed(self, peer: _A, error: Exception) -> None:
+        self._log.error("%r: the request could not be answered", peer, exc_info=error)
+        self._respond(peer, Response(500))
+
+    def _respond(self, peer: _A, answer: Response | None) -> None:
+        opened = self.answer(peer, answer)
+        peer.flush()
+        if opened:
+            self._serve(peer)
+
+    def _serve(self, peer: _A) -> None:
+        peer.opened()
+        if self._handler is not None:
+            self._start(partial(self._run, self._handler, peer), partial(peer.fail, words="the handler raised"))
+
+    async def _run(self, handler: Callable[[_A], Awaitable[None]], peer: _A) -> None:
+        """The life of a connection's handler. What it leaves open is closed behind it."""
+        await handler(peer)
+        peer.close_nowait()
+
+    def _start(self, work: Callable[[], Awaitable[None]], failed: Callable[[Exception], None]) -> None:
+        self._spawn(partial(_guard, work, failed))
+
+
+class _Places:
+    """The seats of a server, ``None`` for no end of them, and standing room for some who wait to be turned away."""
+
+    def __init__(self, max_seats: int | None) -> None:
+        self._max_seats = max_seats
+        self._seated: set[object] = set()
+        self._standing: set[object] = set()
+
+    def take(self, who: object) -> bool:
+        """Give ``who`` a place, if it has none. Returns whether there was one."""
+        if who not in self._seated and who not in self._standing:
+            is_full = self._max_seats is not None and len(self._seated) >= self._max_seats
+            (self._standing if is_full else self._seated).add(who)
+        return len(self._standing) <= _MAX_TURNED_AWAY
+
+    def has_seat(self, who: object) -> bool:
+        return who in self._seated
+
+    def pass_on(self, who: object, successor: object) -> None:
+        """``successor`` has the place of ``who`` from now on, if that had one."""
+        for places in (self._seated, self._standing):
+            if who in places:
+                places.discard(who)
+                places.add(successor)
+
+    def give_back(self, who: object) -> None:
+        self._seated.discard(who)
+        self._standing.discard(who)
+
+
+async def _guard(work: Callable[[], Awaitable[None]], failed: Callable[[Exception], None]) -> None:
+    """Run the application's code, whose exceptions are nobody else's."""
+    try:
+        await work()
+    except Exception as error:
+        failed(error)
+    except BaseExceptionGroup as group:  # of exceptions, and of cancellation, which is the runtime's business
+        errors, others = group.split(Exception)
+        if errors is not None:
+            failed(errors)
+        if others is not None:
+            raise others from None

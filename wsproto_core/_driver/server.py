@@ -19,9 +19,11 @@ from .._types import Buffer, Initiator, Receive, Role, Timer
 from .._violations import Violation
 from .arguments import as_bytes
 from .connection import DEFAULT_FRAGMENT_SIZE, Connection
+from .sealing import wire_limits
 
 if TYPE_CHECKING:
     from .._extensions.base import Extension
+    from .._pipeline.session import PipelineSession
 
 __all__ = ["ServerConnection"]
 
@@ -37,6 +39,7 @@ class ServerConnection(Connection):
     left out, any. ``subprotocols``: in the server's order of preference, or a callable that is given those offered
     and returns one of them or ``None``. ``extensions``: what may be negotiated, such as ``PerMessageDeflate()``.
     ``receive``: how much of a message to gather. Messages larger than ``fragment_size`` bytes leave in fragments.
+    ``pipeline`` seals what is sent and opens what comes, which then must be whole messages; see :class:`Pipeline`.
     ``now`` starts the opening timer; left out, the first bytes do.
 
     Raises :exc:`ValueError` or :exc:`TypeError`, naming the argument.
@@ -53,8 +56,10 @@ class ServerConnection(Connection):
         timeouts: Timeouts = _DEFAULT_TIMEOUTS,
         receive: Receive = Receive.MESSAGES,
         fragment_size: int = DEFAULT_FRAGMENT_SIZE,
+        pipeline: PipelineSession | None = None,
         now: float | None = None,
     ) -> None:
+        limits = wire_limits(limits, pipeline)
         self._policy = ServerPolicy(
             origins=origins, hosts=hosts, subprotocols=subprotocols, extensions=tuple(extensions), limits=limits
         )
@@ -73,6 +78,7 @@ class ServerConnection(Connection):
             timeouts=timeouts,
             receive=receive,
             fragment_size=fragment_size,
+            pipeline=pipeline,
             entropy=None,
             now=now,
         )
@@ -90,6 +96,7 @@ class ServerConnection(Connection):
         timeouts: Timeouts = _DEFAULT_TIMEOUTS,
         receive: Receive = Receive.MESSAGES,
         fragment_size: int = DEFAULT_FRAGMENT_SIZE,
+        pipeline: PipelineSession | None = None,
         now: float,
     ) -> Self:
         """A connection whose request somebody else has parsed: an HTTP/2 or HTTP/3 stack, or a web server.
@@ -107,6 +114,7 @@ class ServerConnection(Connection):
             timeouts=timeouts,
             receive=receive,
             fragment_size=fragment_size,
+            pipeline=pipeline,
             now=now,
         )
         self._reader = None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from typing import Final
+
+from .histogram import Histogram
 
 __all__ = ["Latency", "RoundTrips", "Statistics"]
 
@@ -24,6 +26,8 @@ class Latency:
     max: float
     p50: float
     p99: float
+    #: All of them, for figures over several connections.
+    histogram: Histogram = field(default_factory=Histogram, repr=False, compare=False)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,18 +47,20 @@ class Statistics:
 class RoundTrips:
     """Gathers round trips; costs nothing until the first one."""
 
-    __slots__ = ("_count", "_latest", "_max", "_min", "_total")
+    __slots__ = ("_count", "_histogram", "_latest", "_max", "_min", "_total")
 
     def __init__(self) -> None:
         self._latest: deque[float] | None = None
+        self._histogram: Histogram | None = None
         self._count = 0
         self._total = self._max = 0.0
         self._min = float("inf")
 
     def add(self, seconds: float) -> None:
-        if self._latest is None:
-            self._latest = deque(maxlen=_WINDOW)
+        if self._latest is None or self._histogram is None:
+            self._latest, self._histogram = deque(maxlen=_WINDOW), Histogram()
         self._latest.append(seconds)
+        self._histogram.add(seconds)
         self._count += 1
         self._total += seconds
         self._min = min(self._min, seconds)
@@ -62,7 +68,7 @@ class RoundTrips:
 
     def summary(self) -> Latency | None:
         """The figures so far; ``None`` before the first round trip."""
-        if self._latest is None:
+        if self._latest is None or self._histogram is None:
             return None
         ranked = sorted(self._latest)
         return Latency(
@@ -73,6 +79,7 @@ class RoundTrips:
             max=self._max,
             p50=_percentile(ranked, 0.50),
             p99=_percentile(ranked, 0.99),
+            histogram=self._histogram.copy(),
         )
 
 

@@ -21,7 +21,7 @@ from .base import Extension, MessageTransform, Parameters
 if TYPE_CHECKING:
     from zlib import _Compress, _Decompress  # pyright: ignore[reportPrivateUsage] - these types have no other name
 
-__all__ = ["DeflateTransform", "PerMessageDeflate"]
+__all__ = ["RATIO_FREE", "DeflateTransform", "PerMessageDeflate", "check_range"]
 
 _SERVER_RESTARTS: Final = "server_no_context_takeover"
 _CLIENT_RESTARTS: Final = "client_no_context_takeover"
@@ -76,11 +76,11 @@ class PerMessageDeflate(Extension):
     def __post_init__(self) -> None:
         _check_flag(_SERVER_RESTARTS, self.server_no_context_takeover)
         _check_flag(_CLIENT_RESTARTS, self.client_no_context_takeover)
-        _check_range(_SERVER_BITS, self.server_max_window_bits, _MIN_BITS, _MAX_BITS)
-        _check_range(_CLIENT_BITS, self.client_max_window_bits, _MIN_BITS, _MAX_BITS)
-        _check_range("level", self.level, -1, 9)
-        _check_range("mem_level", self.mem_level, 1, 9)
-        _check_range("threshold", self.threshold, 0, None)
+        check_range(_SERVER_BITS, self.server_max_window_bits, _MIN_BITS, _MAX_BITS)
+        check_range(_CLIENT_BITS, self.client_max_window_bits, _MIN_BITS, _MAX_BITS)
+        check_range("level", self.level, -1, 9)
+        check_range("mem_level", self.mem_level, 1, 9)
+        check_range("threshold", self.threshold, 0, None)
 
     def offer(self) -> tuple[Parameters, ...]:
         """One offer. A server that cannot agree to it declines, and messages go uncompressed."""
@@ -190,7 +190,8 @@ def _check_flag(name: str, value: object) -> None:
         raise TypeError(f"{name} must be True or False, not {value!r}")
 
 
-def _check_range(name: str, value: object, least: int, most: int | None) -> None:
+def check_range(name: str, value: object, least: int, most: int | None) -> None:
+    """Raise :exc:`TypeError` or :exc:`ValueError`, naming the argument, unless ``value`` lies between the two."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name} must be an integer, not {value!r}")
     if value < least or (most is not None and value > most):
@@ -206,7 +207,7 @@ _LAST_BLOCK: Final = b"\x01\x00\x00\xff\xff"
 #: and as the steps are counted from the start of the message, a verdict does not depend on how the bytes arrived.
 _STEP: Final = 4096
 #: The ratio is not judged for less: small messages of one repeated byte are innocent.
-_RATIO_FREE: Final = 16 * 1024 * 1024
+RATIO_FREE: Final = 16 * 1024 * 1024
 #: More than a step can inflate to (1032 bytes for each), and still what zlib takes as a length.
 _MOST: Final = 2**31 - 1
 
@@ -326,7 +327,7 @@ class DeflateTransform(MessageTransform):
         if ratio is None:
             return size
         steps = -(-self._compressed // _STEP)
-        by_ratio = max(_RATIO_FREE, ratio * steps * _STEP)
+        by_ratio = max(RATIO_FREE, ratio * steps * _STEP)
         return by_ratio if size is None else min(size, by_ratio)
 
     def _too_much(self) -> RemoteProtocolError:
@@ -338,7 +339,7 @@ class DeflateTransform(MessageTransform):
 
     def _finish(self) -> None:
         ratio = self._limits.inflate_ratio
-        if ratio is not None and self._inflated > max(_RATIO_FREE, ratio * self._compressed):
+        if ratio is not None and self._inflated > max(RATIO_FREE, ratio * self._compressed):
             raise self._too_much()
         if self._compressed and self._inflater is not None:
             self._end_block(self._inflater)

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
 
 from .._config import Limits
 from .._errors import RemoteProtocolError
@@ -35,10 +36,18 @@ __all__ = ["StreamCodec", "StreamDecoder"]
 class StreamCodec(ABC):
     """How messages stand in a stream of bytes; see the module's docstring. Subclasses are safe to share."""
 
+    #: Whether every message comes out as the one message that went in, whatever bytes it consists of.
+    carries_any_bytes: ClassVar[bool] = True
+
     _: KW_ONLY
     #: Whether messages are text: received as ``str``, and held to UTF-8 both ways. Otherwise ``bytes`` are received;
     #: a ``str`` may be sent in either case.
     text: bool = False
+
+    @property
+    def max_payload(self) -> int | None:
+        """Bytes of the largest message that :meth:`encode` takes; ``None`` for any number."""
+        return None
 
     @abstractmethod
     def encode(self, payload: bytes) -> list[bytes]:

@@ -12,19 +12,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from .._codes import CloseCode
 from .._config import Limits, Timeouts
 from .._driver.statistics import Latency
-from .._errors import LocalProtocolError
+from .._driver.waiting import WaitingMessages
+from .._errors import LocalProtocolError, MessageTooLarge
 from .._events import CloseReport, Event
+from .._protocol.sending import PreparedMessage
 from .._types import Buffer, Initiator, Message, Receive, State, Timer
 from .packet import DatagramCodec, Kind, Packet, parse_packet
 from .payload import check_goodbye, encode_payload
 from .session import Address, DatagramSession
 from .statistics import DatagramStatistics
-from .waiting import WaitingMessages
+
+if TYPE_CHECKING:
+    from .._pipeline.session import PipelineSession
 
 __all__ = ["DatagramPeer"]
 
@@ -44,7 +48,8 @@ class DatagramPeer(DatagramSession):
     Of ``limits`` count ``message_size`` (larger messages are dropped), ``inbox_size`` (the receive queue) and
     ``outbox_size``; of ``timeouts`` ``opening_timeout``, ``ping_interval`` and ``pong_timeout`` (with a header only)
     and ``idle_timeout``: the time without a datagram *from* the peer, because what is sent to it proves nothing.
-    ``now``: monotonic seconds. ``address`` is kept for the application.
+    ``pipeline`` seals what is sent and opens what comes; what it cannot open is malformed. ``now``: monotonic seconds.
+    ``address`` is kept for the application.
 
     Nobody answers a goodbye: a connection that this side closed, or that fell idle, reports ``received_code`` 1005.
     """
@@ -56,11 +61,19 @@ class DatagramPeer(DatagramSession):
         entropy: Callable[[int], bytes],
         limits: Limits = _DEFAULT_LIMITS,
         timeouts: Timeouts = _DEFAULT_TIMEOUTS,
+        pipeline: PipelineSession | None = None,
         now: float,
         address: Address | None = None,
     ) -> None:
         super().__init__(
-            codec, entropy=entropy, limits=limits, timeouts=timeouts, now=now, address=address, is_served=False
+            codec,
+            entropy=entropy,
+            limits=limits,
+            timeouts=timeouts,
+            pipeline=pipeline,
+            now=now,
+            address=address,
+            is_served=False,
         )
         self._wake: Callable[[DatagramPeer], None] | None = None
         self._socket_drops = 0
@@ -79,6 +92,7 @@ class DatagramPeer(DatagramSession):
         entropy: Callable[[int], bytes],
         limits: Limits,
         timeouts: Timeouts,
+        pipeline: PipelineSession | None,
         now: float,
         address: Address,
         wake: Callable[[DatagramPeer], None],
@@ -88,7 +102,15 @@ class DatagramPeer(DatagramSession):
         """
         self = cls.__new__(cls)
         DatagramSession.__init__(
-            self, codec, entropy=entropy, limits=limits, timeouts=timeouts, now=now, address=address, is_served=True
+            self,
+            codec,
+            entropy=entropy,
+            limits=limits,
+            timeouts=timeouts,
+            pipeline=pipeline,
+            now=now,
+            address=address,
+            is_served=True,
         )
         self._wake = wake
         self._socket_drops = 0
@@ -152,24 +174,30 @@ class DatagramPeer(DatagramSession):
     def send(self, message: Message | Buffer) -> None:
         """Queue a message; ``str`` leaves as UTF-8, whatever the codec. With ``codec.text`` bytes have to be UTF-8.
 
-        Raises :exc:`LocalProtocolError` for what no datagram holds (:exc:`OutboxFull` without room), :exc:`TypeError`,
+        Raises :exc:`MessageTooLarge` for what no datagram holds, :exc:`OutboxFull` without room, :exc:`TypeError`,
         or :exc:`ConnectionClosed`; then nothing was queued.
         """
         payload = encode_payload(message, text=self.codec.text)
-        if len(payload) > self.codec.max_payload:
-            raise LocalProtocolError(
-                f"message: a datagram has room for {self.codec.max_payload} bytes, not {len(payload)}"
-            )
+        if self._pipeline is None:
+            self._check_fits(payload)
         self._check_can_send()
+        if self._pipeline is not None:
+            payload = self._pipeline.seal(message, max_size=self.codec.max_payload)
         self._put(Kind.MESSAGE, payload)
         self._statistics.messages_sent += 1
 
-    def ping(self, *, now: float | None = None) -> bytes:
+    def send_prepared(self, message: PreparedMessage) -> None:
+        """Queue a message that goes to many peers. Raises what :meth:`send` raises."""
+        self.send(message.original)
+
+    def ping(self, payload: Buffer | None = None, *, now: float | None = None) -> bytes:
         """Queue a ping and return the bytes to recognise its :class:`Pong` by, which carries the round trip. ``now`` is
-        when it leaves. Raises what :meth:`send` raises; without a header, always.
+        when it leaves. Raises what :meth:`send` raises; without a header, or with a ``payload``, always.
         """
-        if not self.codec.header:
-            raise LocalProtocolError("a datagram without a header cannot be a ping")
+        if not self.codec.header or payload is not None:
+            raise LocalProtocolError(
+                "a datagram without a header cannot be a ping, and one with a header has no room for your payload"
+            )
         self._check_can_send()
         self._now = now if now is not None else self._now
         return self._ping()
@@ -191,6 +219,14 @@ class DatagramPeer(DatagramSession):
             self._discard()
             closed = self._ended(Initiator.LOCAL, CloseCode.ABNORMAL_CLOSURE)
         self._undelivered.append(closed)
+        self._wake_up()
+
+    def abort(self, *, now: float | None = None) -> None:
+        """Give it up: nobody is told."""
+        self._now = now if now is not None else self._now
+        self._discard()
+        if self._report is None:
+            self._undelivered.append(self._ended(Initiator.LOCAL, CloseCode.ABNORMAL_CLOSURE))
         self._wake_up()
 
     # --- pull-style reception -----------------------------------------------------------------------------------------
@@ -284,6 +320,12 @@ class DatagramPeer(DatagramSession):
     def close_report(self) -> CloseReport | None:
         """How it ended; ``None`` until that is settled."""
         return self._report
+
+    def _check_fits(self, payload: bytes) -> None:
+        if len(payload) > self.codec.max_payload:
+            raise MessageTooLarge(
+                f"message: a datagram has room for {self.codec.max_payload} bytes, not {len(payload)}"
+            )
 
     def _wake_up(self) -> None:
         if self._wake is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .._config import Limits
 from .._errors import LocalProtocolError
@@ -20,6 +21,8 @@ class Delimited(StreamCodec):
     Nothing is stripped: with the default, a line that ends in CRLF keeps its CR. The last message needs its delimiter
     like every other. Raises :exc:`ValueError` or :exc:`TypeError`, naming the argument.
     """
+
+    carries_any_bytes: ClassVar[bool] = False
 
     delimiter: bytes = b"\n"
 

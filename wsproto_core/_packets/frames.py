@@ -6,19 +6,33 @@ It is the WebSocket engine itself, open from the start. What a handshake would n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from .._config import Limits, Timeouts
 from .._driver.connection import DEFAULT_FRAGMENT_SIZE, Connection
+from .._driver.sealing import wire_limits
 from .._events import Event
 from .._extensions.base import Extension
 from .._handshake.negotiation import Negotiated, accept_extensions, check_extensions, confirm_extensions
 from .._types import Receive, Role
 
-__all__ = ["FramesConnection"]
+if TYPE_CHECKING:
+    from .._pipeline.session import PipelineSession
+
+__all__ = ["Frames", "FramesConnection"]
 
 _DEFAULT_LIMITS: Final = Limits()
 _DEFAULT_TIMEOUTS: Final = Timeouts()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frames:
+    """What two sides have agreed on that speak WebSocket frames over TCP; see :class:`FramesConnection`."""
+
+    extensions: tuple[Extension, ...] = ()
+    masked: bool = False
+    fragment_size: int = DEFAULT_FRAGMENT_SIZE
 
 
 class FramesConnection(Connection):
@@ -28,7 +42,7 @@ class FramesConnection(Connection):
     same, configured alike. ``masked``: whether the client masks what it sends (RFC 6455 §5.3), which protects
     proxies from browsers and nobody else; both sides need the same. ``entropy``: a source of unpredictable bytes for
     the masks of a client, ``os.urandom`` in nearly every case; needed for nothing else. ``limits``, ``timeouts``,
-    ``receive`` and ``fragment_size`` are as in :class:`ServerConnection`; ``now`` is monotonic seconds.
+    ``receive``, ``fragment_size`` and ``pipeline`` are as in :class:`ServerConnection`; ``now`` is monotonic seconds.
 
     Raises :exc:`ValueError` or :exc:`TypeError`, naming the argument.
     """
@@ -44,11 +58,13 @@ class FramesConnection(Connection):
         timeouts: Timeouts = _DEFAULT_TIMEOUTS,
         receive: Receive = Receive.MESSAGES,
         fragment_size: int = DEFAULT_FRAGMENT_SIZE,
+        pipeline: PipelineSession | None = None,
         now: float,
     ) -> None:
         masks = masked and role is Role.CLIENT
         if masks and entropy is None:
             raise ValueError("entropy: a client that masks needs it for its masking keys (RFC 6455 §5.3)")
+        limits = wire_limits(limits, pipeline)
         agreed = _agree(role, check_extensions(extensions), limits)
         super().__init__(
             role,
@@ -56,6 +72,7 @@ class FramesConnection(Connection):
             timeouts=timeouts,
             receive=receive,
             fragment_size=fragment_size,
+            pipeline=pipeline,
             entropy=entropy if masks else None,
             now=now,
         )

@@ -17,15 +17,15 @@ Behind it: the message (``MESSAGE``, ``ECHO``), 4 bytes to recognise (``PING``, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, IntEnum, unique
+from enum import IntEnum, unique
 from struct import Struct
 from typing import Final, NamedTuple
 
 from .._codes import is_wire_code
-from .._types import MAX_CONTROL_PAYLOAD
+from .._types import MAX_CONTROL_PAYLOAD, Drop
 from .._wire.close_payload import decode_close_payload
 
-__all__ = ["TOKEN_SIZE", "DatagramCodec", "Drop", "Kind", "Packet", "microseconds", "parse_goodbye", "parse_packet"]
+__all__ = ["TOKEN_SIZE", "DatagramCodec", "Kind", "Packet", "microseconds", "parse_goodbye", "parse_packet"]
 
 TOKEN_SIZE: Final = 16
 _PING_SIZE: Final = 4
@@ -35,16 +35,6 @@ _ECHO: Final = Struct("!II")
 _CLOCK: Final = 0xFFFF_FFFF
 #: What IPv4 has room for: 65 535 less its own header and that of UDP.
 _MAX_DATAGRAM_SIZE: Final = 65_507
-
-
-@unique
-class Drop(Enum):
-    """Which message a full receive queue gives up."""
-
-    #: The one that has waited longest: what is delivered is fresh. For states, positions, live media.
-    OLDEST = "oldest"
-    #: The one that has just come: what is delivered is a run without gaps. For logs and requests.
-    NEWEST = "newest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from .._config import Limits
-from .._errors import LocalProtocolError, RemoteProtocolError
+from .._errors import MessageTooLarge, RemoteProtocolError
 from .._types import Message
 from .._violations import Violation
 from .codec import StreamCodec, StreamDecoder
@@ -40,14 +40,17 @@ class LengthPrefixed(StreamCodec):
         if self.byteorder not in ("big", "little"):
             raise ValueError(f"byteorder must be 'big' or 'little', not {self.byteorder!r}")
 
+    @property
+    def max_payload(self) -> int:
+        """The largest number that the length can tell."""
+        return (1 << 8 * self.size) - 1
+
     def encode(self, payload: bytes) -> list[bytes]:
-        """Length and payload. Raises :exc:`LocalProtocolError` for more bytes than the length can tell."""
+        """Length and payload. Raises :exc:`MessageTooLarge` for more bytes than the length can tell."""
         try:
             prefix = len(payload).to_bytes(self.size, self.byteorder)
         except OverflowError:
-            raise LocalProtocolError(
-                f"message: a length of {self.size} bytes cannot tell {len(payload)} bytes"
-            ) from None
+            raise MessageTooLarge(f"message: a length of {self.size} bytes cannot tell {len(payload)} bytes") from None
         return _joined(prefix, payload)
 
     def decoder(self, limits: Limits) -> StreamDecoder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .._config import Limits
 from .._speedups import complete_utf8
@@ -19,6 +20,8 @@ class Raw(StreamCodec):
     There are no messages to be too big: what comes at once is cut into pieces of ``Limits.message_size`` bytes. With
     ``text``, a character is handed over when all of its bytes have come, and a piece may be larger by three of them.
     """
+
+    carries_any_bytes: ClassVar[bool] = False
 
     def encode(self, payload: bytes) -> list[bytes]:
         """``payload`` as it is."""

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from heapq import heappop, heappush
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from .._codes import CloseCode
 from .._config import Limits, Timeouts
@@ -21,8 +21,11 @@ from .cookie import CookieJar
 from .datagram import DatagramPeer
 from .packet import DatagramCodec, Kind, Packet, microseconds, parse_packet
 from .payload import check_goodbye
-from .session import Address
+from .session import Address, check_codec
 from .statistics import ServerStatistics
+
+if TYPE_CHECKING:
+    from .._pipeline.session import PipelineSession
 
 __all__ = ["DatagramServer", "PeerEvent"]
 
@@ -46,7 +49,8 @@ class DatagramServer:
 
     ``entropy``: a source of unpredictable bytes, such as ``os.urandom``, for the key of the cookies. ``max_peers``:
     while there are as many, no new one is let in. ``limits`` and ``timeouts`` hold for each peer; left out,
-    ``idle_timeout`` is 60 seconds, from which pings keep a silent peer with a header. ``now``: monotonic seconds.
+    ``idle_timeout`` is 60 seconds, from which pings keep a silent peer with a header. ``seal`` makes a pipeline's
+    session for each peer. ``now``: monotonic seconds.
 
     With ``codec.verify=False`` the first datagram of any address makes a peer: for networks that you trust.
 
@@ -61,17 +65,21 @@ class DatagramServer:
         max_peers: int = 1000,
         limits: Limits = _DEFAULT_LIMITS,
         timeouts: Timeouts = _DEFAULT_TIMEOUTS,
+        seal: Callable[[], PipelineSession | None] = lambda: None,
         now: float,
     ) -> None:
         if max_peers < 1:
             raise ValueError(f"max_peers must be positive, not {max_peers!r}")
+        check_codec(codec, seal())  # now, and not when the first peer comes
         #: How messages stand in datagrams.
         self.codec = codec
         self._entropy = entropy
         self._max_peers = max_peers
         self._limits = limits
         self._timeouts = timeouts
+        self._seal = seal
         self._now = now
+        self._is_accepting = True
         self._is_closed = False
         self._jar = CookieJar(entropy)
         self._peers: dict[Address, DatagramPeer] = {}
@@ -109,6 +117,7 @@ class DatagramServer:
     def transport_lost(self, error: BaseException | None, now: float) -> list[PeerEvent]:
         """The socket is gone, and every peer with it. ``error`` is what it complained of, if it did."""
         self._now = now
+        self._is_accepting = False
         self._is_closed = True
         self._challenges.clear()
         pairs: list[PeerEvent] = []
@@ -140,6 +149,10 @@ class DatagramServer:
 
     # --- verbs, from the application ----------------------------------------------------------------------------------
 
+    def stop_accepting(self) -> None:
+        """Let no other peer in; those who are stay."""
+        self._is_accepting = False
+
     def close(self, code: int = CloseCode.GOING_AWAY, reason: str = "", *, now: float | None = None) -> None:
         """Say goodbye to every peer and let no other in.
 
@@ -148,6 +161,7 @@ class DatagramServer:
         """
         check_goodbye(code, reason)
         self._now = now if now is not None else self._now
+        self._is_accepting = False
         self._is_closed = True
         for peer in tuple(self._peers.values()):
             peer.close(code, reason, now=self._now)
@@ -202,7 +216,7 @@ class DatagramServer:
     def _challenge(self, size: int, address: Address) -> None:
         """Ask a stranger, who sent ``size`` bytes, to prove its address; keep nothing."""
         cookie = Packet(Kind.COOKIE, 0, microseconds(self._now), self._jar.cookie(address, self._now)).encode()
-        if len(cookie) > size or len(self._challenges) >= _MAX_CHALLENGES or self._is_closed:
+        if len(cookie) > size or len(self._challenges) >= _MAX_CHALLENGES or not self._is_accepting:
             self._statistics.ignored += 1
             return
         self._challenges.append((cookie, address))
@@ -212,7 +226,7 @@ class DatagramServer:
         """The peer at ``address``, a new one if need be and there is room, and the news of it."""
         if peer is not None:
             return peer, []
-        if self._is_closed or len(self._peers) >= self._max_peers:
+        if not self._is_accepting or len(self._peers) >= self._max_peers:
             self._statistics.refused += 1
             return None, []
         peer = self._peers[address] = DatagramPeer.served(
@@ -220,6 +234,7 @@ class DatagramServer:
             entropy=self._entropy,
             limits=self._limits,
             timeouts=self._timeouts,
+            pipeline=self._seal(),
             now=self._now,
             address=address,
             wake=self._woken,

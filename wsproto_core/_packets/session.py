@@ -10,13 +10,15 @@ import hmac
 from collections import deque
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from .._codes import CloseCode
 from .._config import Limits, Timeouts
 from .._driver.keepalive import Keepalive
+from .._driver.sealing import wire_limits
 from .._driver.timers import Timers
-from .._errors import ConnectionClosed, LocalProtocolError, OutboxFull
+from .._driver.waiting import WaitingMessages
+from .._errors import ConnectionClosed, LocalProtocolError, OutboxFull, RemoteProtocolError
 from .._events import Accepted, Closed, CloseReport, Event, Ping, Pong
 from .._headers import Headers
 from .._types import Initiator, Message, State, Timer
@@ -24,9 +26,11 @@ from .packet import TOKEN_SIZE, DatagramCodec, Kind, Packet, microseconds, parse
 from .payload import check_goodbye
 from .reception import Reception, signed
 from .statistics import DatagramStatistics
-from .waiting import WaitingMessages
 
-__all__ = ["Address", "DatagramSession"]
+if TYPE_CHECKING:
+    from .._pipeline.session import PipelineSession
+
+__all__ = ["Address", "DatagramSession", "check_codec"]
 
 #: What a socket calls the other end: ``(host, port)`` and the like.
 Address: TypeAlias = tuple[Any, ...] | str | bytes
@@ -53,6 +57,7 @@ class LossyKeepalive(Keepalive):
 class DatagramSession:
     """The parts of one peer, and how they react to one another."""
 
+    # budget: one parameter a line
     def __init__(
         self,
         codec: DatagramCodec,
@@ -60,15 +65,19 @@ class DatagramSession:
         entropy: Callable[[int], bytes],
         limits: Limits,
         timeouts: Timeouts,
+        pipeline: PipelineSession | None,
         now: float,
         address: Address | None,
         is_served: bool,
     ) -> None:
+        check_codec(codec, pipeline)
         #: How messages stand in datagrams.
         self.codec = codec
+        # Seals what is sent and opens what comes.
+        self._pipeline = pipeline
         #: The other end, as the socket calls it.
         self.address = address
-        self._limits = limits
+        self._limits = wire_limits(limits, pipeline)
         self._timeouts = timeouts
         self._now = now
         # Whether a server made it, for an address that it has verified.
@@ -111,7 +120,9 @@ class DatagramSession:
             return []
         try:
             message: Message = str(body, "utf-8") if self.codec.text else body
-        except UnicodeDecodeError:
+            if self._pipeline is not None:
+                message = self._pipeline.open(message)
+        except (UnicodeDecodeError, RemoteProtocolError):  # anybody can send in anybody's name: it ends nothing
             self._statistics.malformed += 1
             return []
         self._statistics.messages_received += 1
@@ -340,3 +351,9 @@ class DatagramSession:
             Kind.GOODBYE: _take_goodbye,
         }
     )
+
+
+def check_codec(codec: DatagramCodec, pipeline: PipelineSession | None) -> None:
+    """Raise :exc:`ValueError` unless what ``pipeline`` seals can be sent by ``codec``."""
+    if pipeline is not None and codec.text:
+        raise ValueError("codec: sealed messages are any bytes, and no text")

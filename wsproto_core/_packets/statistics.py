@@ -28,7 +28,7 @@ class DatagramStatistics(Statistics):
     stale: int = 0
     #: The mean deviation of transit times, smoothed, in seconds (RFC 3550 §6.4.1).
     jitter: float = 0.0
-    #: Datagrams that were none of ours, or not UTF-8 where text was agreed on.
+    #: Datagrams that were none of ours, not UTF-8 where text was agreed on, or not to be opened by the pipeline.
     malformed: int = 0
     #: Messages larger than ``Limits.message_size``. Not delivered.
     oversized: int = 0

@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from .._codes import CloseCode
 from .._config import Limits, Timeouts
 from .._driver.base import EngineBase
+from .._driver.sealing import wire_limits
 from .._driver.statistics import Latency
 from .._errors import LocalProtocolError
 from .._events import Closed, Event
@@ -28,6 +29,9 @@ from .._types import Buffer, Initiator, Message, Timer
 from .._violations import Violation
 from .codec import StreamCodec
 from .payload import check_goodbye, encode_payload
+
+if TYPE_CHECKING:
+    from .._pipeline.session import PipelineSession
 
 __all__ = ["StreamConnection"]
 
@@ -43,7 +47,10 @@ class StreamConnection(EngineBase):
     ``codec``: how messages stand in the stream; both sides need the same. Of ``limits`` count ``message_size``,
     ``inbox_size`` and ``outbox_size``; of ``timeouts`` ``idle_timeout`` (time without a byte in either direction,
     closes with 1001) and ``closing_timeout`` (from the first end of a direction to the end of the transport). There
-    are no pings, and so no keepalive. ``now``: monotonic seconds.
+    are no pings, and so no keepalive. ``pipeline`` seals what is sent and opens what comes, by a codec that carries any
+    bytes. ``now``: monotonic seconds.
+
+    Raises :exc:`ValueError` or :exc:`TypeError`, naming the argument.
     """
 
     def __init__(
@@ -52,9 +59,13 @@ class StreamConnection(EngineBase):
         *,
         limits: Limits = _DEFAULT_LIMITS,
         timeouts: Timeouts = _DEFAULT_TIMEOUTS,
+        pipeline: PipelineSession | None = None,
         now: float,
     ) -> None:
-        super().__init__(limits, timeouts, limits.outbox_size, now)
+        limits = wire_limits(limits, pipeline)
+        if pipeline is not None and (codec.text or not codec.carries_any_bytes):
+            raise ValueError(f"codec: sealed messages are any bytes, which {codec!r} does not carry one by one")
+        super().__init__(limits, timeouts, limits.outbox_size, pipeline, now)
         #: How messages stand in the stream.
         self.codec = codec
         self._decoder = codec.decoder(limits)
@@ -75,9 +86,10 @@ class StreamConnection(EngineBase):
             return self._with_undelivered([])
         self._last_activity = now
         events: list[Event] = [*self._decoder.decode(data if type(data) is bytes else bytes(data))]
+        offence = self._open_sealed(events) or self._decoder.failure
         self._statistics.messages_received += len(events)
-        if self._decoder.failure is not None:
-            self._closing.offended(self._decoder.failure)
+        if offence is not None:
+            self._closing.offended(offence)
             events.append(self._ended(had_messages=bool(events)))
         return self._with_undelivered(events)
 
@@ -124,15 +136,17 @@ class StreamConnection(EngineBase):
         Raises :exc:`LocalProtocolError` for what the codec cannot tell (:exc:`OutboxFull` without room),
         :exc:`TypeError`, or :exc:`ConnectionClosed`; then nothing was queued.
         """
-        buffers = self.codec.encode(encode_payload(message, text=self.codec.text))
+        payload = encode_payload(message, text=self.codec.text)
         self._check_can_send()
-        for buffer in buffers:
+        if self._pipeline is not None:
+            payload = self._pipeline.seal(message, max_size=self.codec.max_payload)
+        for buffer in self.codec.encode(payload):
             self._outbox.put_bytes(buffer)
         self._message_sent()
 
     def send_prepared(self, message: PreparedMessage) -> None:
         """Queue a message that goes to many connections. Raises what :meth:`send` raises."""
-        self.send(message.payload)
+        self.send(message.original)
 
     def ping(self, payload: Buffer | None = None, *, now: float | None = None) -> bytes:  # noqa: ARG002 - as everywhere
         """Raises :exc:`LocalProtocolError`: a codec knows no pings. ``FramesConnection`` has them."""

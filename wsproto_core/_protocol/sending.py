@@ -69,6 +69,11 @@ class PreparedMessage:
         #: The frame that every server connection without extensions sends for it.
         self.frame: bytes = encode_frame(_FIN | self.opcode, self.payload, None)
 
+    @property
+    def original(self) -> Message:
+        """The message as it was, bytes-like as ``bytes``."""
+        return str(self.payload, "utf-8") if self.opcode is Opcode.TEXT else self.payload
+
 
 class Outgoing:
     """A message, or the part of one, that has not yet become frames."""

@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.packets.kit import START, at_once, entropy_of
-from tests.core.packets.link import Link, Seen, run
+from tests.core.packets.link import Seen
 from wsproto_core._config import Limits, Timeouts
 from wsproto_core._errors import ConnectionClosedError, ConnectionClosedOK, LocalProtocolError, OutboxFull
 from wsproto_core._events import Accepted, Closed, CloseReport, Ping, Pong
 from wsproto_core._packets.datagram import DatagramPeer
-from wsproto_core._packets.packet import DatagramCodec, Drop, Kind, Packet, parse_packet
-from wsproto_core._types import Initiator, Receive, State, Timer
+from wsproto_core._packets.packet import DatagramCodec, Kind, Packet, parse_packet
+from wsproto_core._types import Drop, Initiator, Receive, State, Timer
+from wsproto_core.testing import Chance, DatagramLink, DatagramWire
 
 PLAIN = DatagramCodec(header=False, verify=False)
 EQUALS = DatagramCodec(verify=False)
@@ -122,7 +123,7 @@ def test_the_receive_queue() -> None:
     assert isinstance(ping, Ping)
     assert right.next_message() == bytes(40)
     assert right.gather([]) == []
-    assert right.statistics.queue_drops == 3
+    assert right.statistics.queue_drops == 4
     assert right.statistics.lost == 0
     assert right.wants_read
 
@@ -379,20 +380,20 @@ def test_idle(codec: DatagramCodec) -> None:
 # --- what the network did ---------------------------------------------------------------------------------------------
 
 
-def talk(there: Link, back: Link, *, messages: int, interval: float = 0.01) -> tuple[DatagramPeer, DatagramPeer]:
+def talk(
+    there: DatagramLink, back: DatagramLink, *, messages: int, interval: float = 0.01
+) -> tuple[DatagramPeer, DatagramPeer]:
     """One side sends, the other answers some; at the end a ping tells what was lost last."""
     left, right = pair(timeouts=QUIET)
-    now = START
+    wire = DatagramWire(left, right, there=there, back=back)
     for index in range(messages):
         left.send(index.to_bytes(4, "big"))
         if index % 10 == 0:
             right.send(b"answer")
-        run(left, right, there, back, now, now + interval)
-        now += interval
-    quiet = now + 5
-    run(left, right, there, back, now, quiet)
-    announce(left, right, quiet)
-    announce(right, left, quiet)
+        wire.run(interval)
+    wire.run(5)
+    announce(left, right, wire.now)
+    announce(right, left, wire.now)
     return left, right
 
 
@@ -409,11 +410,13 @@ def announce(source: DatagramPeer, target: DatagramPeer, now: float) -> None:
     [(0.0, 0.0, 0.0), (0.05, 0.0, 0.0), (0.0, 0.05, 0.0), (0.0, 0.0, 0.05), (0.1, 0.03, 0.02), (0.5, 0.5, 0.5)],
 )
 def test_the_injected_rates_are_reported_back(seed: int, loss: float, duplication: float, reordering: float) -> None:
-    there = Link(seed, loss, duplication, reordering, spread=0.004)
-    left, right = talk(there, Link(seed + 99, delay=0.03), messages=1500)
+    there = DatagramLink(
+        loss=loss, duplication=duplication, reordering=reordering, delay=0.05, jitter=0.004, chance=Chance(seed)
+    )
+    left, right = talk(there, DatagramLink(delay=0.03), messages=1500)
     seen, truth = right.statistics, Seen.of(there)
     # Two equals say no hello: what was lost before anything came was never heard of.
-    unheard = min(number for number, _, _ in there.log)
+    unheard = min(arrival.number for arrival in there.log)
     assert seen.expected == 1500 - unheard
     assert seen.lost == len(there.lost) - unheard
     assert (seen.duplicates, seen.reordered) == (truth.duplicates, truth.reordered)
@@ -427,7 +430,7 @@ def test_the_injected_rates_are_reported_back(seed: int, loss: float, duplicatio
 
 
 def test_the_injected_delay_is_reported_back() -> None:
-    left, right = talk(Link(delay=0.03), Link(delay=0.05), messages=200)
+    left, right = talk(DatagramLink(delay=0.03), DatagramLink(delay=0.05), messages=200)
     for side in (left, right):
         assert side.latency is not None
         assert side.latency.p50 == pytest.approx(0.08, abs=1e-5)

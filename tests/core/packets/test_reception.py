@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.packets.kit import START
-from tests.core.packets.link import Link, Seen
+from tests.core.packets.link import Seen
 from wsproto_core._packets.packet import microseconds
 from wsproto_core._packets.reception import Reception, signed
+from wsproto_core.testing import Chance, DatagramLink
 
 
 def receive(reception: Reception, *sequences: int) -> list[bool]:
@@ -108,7 +109,7 @@ def test_nothing_goes_wrong_whatever_the_peer_tells(values: list[tuple[int, int]
 
 
 def test_jitter() -> None:
-    link = Link(seed=3, spread=0.02)
+    link = DatagramLink(jitter=0.02, chance=Chance(3))
     random = Random(4)
     left = START
     for _ in range(300):

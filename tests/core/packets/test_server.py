@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.packets.kit import START, at_once, entropy_of
-from tests.core.packets.link import Link
 from wsproto_core._config import Timeouts
 from wsproto_core._errors import LocalProtocolError
 from wsproto_core._events import Accepted, Closed, Ping
@@ -19,6 +18,7 @@ from wsproto_core._packets.packet import DatagramCodec, Kind, Packet, parse_pack
 from wsproto_core._packets.server import DatagramServer
 from wsproto_core._packets.session import Address
 from wsproto_core._types import Initiator, State, Timer
+from wsproto_core.testing import Chance, DatagramLink, DatagramNet
 
 PLAIN = DatagramCodec(header=False, verify=False)
 TRUSTING = DatagramCodec(verify=False)
@@ -211,22 +211,14 @@ def test_there_is_a_cap() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_a_bad_network_delays_the_hello_but_does_not_prevent_it(seed: int) -> None:
     server, client = make(), make_client(seed)
-    there, back = (Link(seed + side, loss=0.3, duplication=0.2, reordering=0.2) for side in (0, 1000))
-    now, told = START, 0
-    while client.state is State.CONNECTING:
-        client.handle_timeout(now)
-        server.handle_timeout(now)
-        while (datagram := there.take(now)) is not None:
-            told += len(server.receive_data(datagram, HOME, now))
-        while (datagram := back.take(now)) is not None:
-            client.receive_data(datagram, now)
-        for datagram in client.data_to_send(now):
-            there.put(datagram, now)
-        for datagram, _ in server.data_to_send(now):
-            back.put(datagram, now)
-        now = min(there.next_arrival, back.next_arrival, client.next_deadline() or now)
-    assert client.state is State.OPEN
-    assert told == 1
+    net = DatagramNet(server)
+    there, back = (
+        DatagramLink(loss=0.3, duplication=0.2, reordering=0.2, delay=0.05, chance=Chance(2 * seed + side))
+        for side in (0, 1)
+    )
+    net.join(client, there=there, back=back)
+    net.clock.run_until(lambda: client.state is State.OPEN)
+    assert len(net.server.events) == 1
     assert server.statistics.peers_total == 1
 
 

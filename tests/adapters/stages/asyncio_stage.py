@@ -1,0 +1,149 @@
+"""asyncio and uvloop. asyncio's loop can have a virtual clock."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import socket
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Generic, TypeVar
+
+import uvloop
+
+from tests.adapters.loops import leftovers_gone
+from tests.adapters.stages.base import Stage
+from wsproto_asyncio import connect, serve
+from wsproto_core.testing import Ability, AdapterStage, StagePeer, TaskCancelled
+
+__all__ = ["AsyncioStage", "UvloopStage", "VirtualLoop"]
+
+T = TypeVar("T")
+
+#: Real seconds without a byte on any socket, after which nobody has anything to do.
+PATIENCE = 0.01
+
+
+class Task(Generic[T]):
+    def __init__(self, task: asyncio.Task[T]) -> None:
+        self._task = task
+
+    @property
+    def is_done(self) -> bool:
+        return self._task.done()
+
+    def cancel(self) -> None:
+        self._task.cancel()
+
+    async def outcome(self) -> T:
+        await asyncio.wait([self._task])
+        if self._task.cancelled():
+            raise TaskCancelled
+        return self._task.result()
+
+
+class AsyncioStage(Stage):
+    name = "asyncio"
+
+    def __init__(self, *, is_timed: bool = False) -> None:
+        super().__init__(is_timed=is_timed)
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    def connect(self, uri: str, **options: Any) -> AbstractAsyncContextManager[StagePeer]:
+        return connect(uri, **options)
+
+    def serve(self, handler: Callable[[Any], Coroutine[Any, Any, None]], **options: Any) -> serve:
+        return serve(handler, "127.0.0.1", 0, **options)
+
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def event(self) -> asyncio.Event:
+        return asyncio.Event()
+
+    def spawn(self, work: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> Task[T]:
+        task = asyncio.get_running_loop().create_task(work(*args, **kwargs))
+        self._tasks.append(task)
+        return Task(task)
+
+    async def move_on_after(self, seconds: float, work: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
+        try:
+            return await asyncio.wait_for(work(), seconds)
+        except TimeoutError:
+            return None
+
+    async def wait_readable(self, sock: socket.socket) -> None:
+        loop, ready = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(sock, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            loop.remove_reader(sock)
+
+    async def wait_writable(self, sock: socket.socket) -> None:
+        loop, ready = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_writer(sock, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            loop.remove_writer(sock)
+
+    def make_loop(self) -> asyncio.AbstractEventLoop:
+        return VirtualLoop() if Ability.VIRTUAL_CLOCK in self.abilities else asyncio.new_event_loop()
+
+    def perform(self, play: Callable[[AdapterStage], Coroutine[Any, Any, None]]) -> None:
+        complaints: list[Any] = []
+
+        async def bounded() -> None:
+            asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+            try:
+                async with asyncio.timeout(self.time_limit):
+                    await play(self)
+            finally:
+                for task in self._tasks:
+                    task.cancel()
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+            await leftovers_gone()
+
+        with asyncio.Runner(loop_factory=self.make_loop) as runner:
+            runner.run(bounded())
+        assert complaints == []
+
+
+class UvloopStage(AsyncioStage):
+    name = "uvloop"
+    has_virtual_clock = False
+
+    def make_loop(self) -> asyncio.AbstractEventLoop:
+        return uvloop.new_event_loop()
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A loop whose time passes at once when nobody has anything to do."""
+
+    def __init__(self) -> None:
+        self._now = 1000.0
+        super().__init__(ImpatientSelector(self))
+
+    def time(self) -> float:
+        return self._now
+
+    def jump(self, seconds: float) -> None:
+        self._now += seconds
+
+
+class ImpatientSelector(selectors.DefaultSelector):
+    """Does not wait for time to pass, but for bytes, a moment."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(timeout if timeout is None else min(timeout, PATIENCE))
+        if not ready and timeout:
+            self._loop.jump(timeout)
+        return ready

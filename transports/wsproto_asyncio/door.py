@@ -1,0 +1,130 @@
+"""Servers of what goes over streams, WebSocket and TCP: from a listening socket to an open transport."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl as tls
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from functools import partial
+from typing import Any, Generic, TypeVar, cast
+
+from wsproto_core import BeginTls, ByteEngine, IntroductionStep, ProcessRequest, ProxiedFrom, ReadUpTo, StreamServePlan
+
+from .listening import Acceptor, listening_sockets
+from .peer import StreamPeer
+from .serving import Server, Serving
+
+__all__ = ["StreamServing"]
+
+_P = TypeVar("_P", bound=StreamPeer[Any])
+
+
+class StreamServing(Serving[_P]):
+    """A server to be, for what goes over streams."""
+
+    def __init__(
+        self,
+        handler: Callable[[_P], Awaitable[None]] | None,
+        plan: StreamServePlan[ByteEngine],
+        make_peer: Callable[..., _P],
+        *,
+        process_request: ProcessRequest[_P] | None = None,
+        max_connections: int | None,
+        ssl: tls.SSLContext | None,
+    ) -> None:
+        super().__init__(handler, process_request=process_request, max_connections=max_connections)
+        self._plan = plan
+        self._make_peer = make_peer
+        self._ssl = ssl
+
+    async def _listen(self, server: Server[_P]) -> None:
+        for sock in await listening_sockets(self._plan.where):
+            server.listen(_Door(sock, self._plan, self._make_peer, self._ssl, server))
+
+
+class _Door(Generic[_P]):
+    """One listening socket of ``server``."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        plan: StreamServePlan[ByteEngine],
+        make_peer: Callable[..., _P],
+        ssl: tls.SSLContext | None,
+        server: Server[_P],
+    ) -> None:
+        self._plan = plan
+        self._make_peer = make_peer
+        self._ssl = ssl
+        self._server = server
+        self._loop = asyncio.get_running_loop()
+        self._acceptor = Acceptor(sock, self._welcome)
+
+    @property
+    def sockets(self) -> Sequence[Any]:
+        return self._acceptor.sockets
+
+    def stop_accepting(self) -> None:
+        self._acceptor.close()
+
+    close = stop_accepting
+
+    def _welcome(self, sock: socket.socket) -> None:
+        """A new connection. It counts from now on."""
+        server, since = self._server, self._loop.time()
+        if not server.reception.approach(sock):
+            sock.close()
+            return
+        peer = self._make_peer(self._plan.engine(since), watch=server.reception.watch)
+        peer.link.on_made = partial(self._admit, sock, peer)
+        peer.link.on_lost = partial(server.reception.leave, peer)
+        address = _address(sock)
+        task = server.spawn(partial(self._introduce, sock, peer, address, since))
+        task.add_done_callback(partial(self._introduced, sock, peer, address))
+
+    async def _introduce(self, sock: socket.socket, peer: _P, address: Any, since: float) -> None:
+        """Find out who that is, and let ``peer`` have a transport."""
+        limit = self._plan.opening_timeout
+        steps = self._plan.where.introduction(address, secure=self._ssl is not None)
+        async with asyncio.timeout_at(None if limit is None else since + limit):
+            peer.proxied, ssl = await self._walk(steps, sock)
+            await self._loop.connect_accepted_socket(
+                lambda: peer.link, sock, ssl=ssl, ssl_handshake_timeout=None if ssl is None else limit
+            )
+
+    async def _walk(
+        self, steps: Generator[IntroductionStep, bytes, ProxiedFrom | None], sock: socket.socket
+    ) -> tuple[ProxiedFrom | None, tls.SSLContext | None]:
+        """Do ``steps``; return what a proxy has told, and what the transport is to be made with."""
+        ssl = None
+        try:
+            step = next(steps)
+            while True:
+                answer = b""
+                match step:
+                    case ReadUpTo(size):
+                        answer = await self._loop.sock_recv(sock, size)
+                    case BeginTls():
+                        ssl = self._ssl
+                step = steps.send(answer)
+        except StopIteration as done:
+            return cast(ProxiedFrom | None, done.value), ssl
+
+    def _introduced(self, sock: socket.socket, peer: _P, address: Any, task: asyncio.Task[None]) -> None:
+        """Also called where the task was cancelled before it began."""
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if peer.link.transport is None and error is not None:
+            sock.close()
+            self._server.reception.retreat(sock, address, error)
+
+    def _admit(self, sock: socket.socket, peer: _P) -> None:
+        if not self._server.reception.arrive(peer, sock):
+            peer.abort()
+
+
+def _address(sock: socket.socket) -> Any:
+    try:
+        return sock.getpeername()
+    except OSError:  # it is gone already
+        return None

@@ -1,0 +1,118 @@
+"""Listening sockets, and what comes in by them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from wsproto_core import ListenPlan
+from wsproto_net import bind_tcp, bind_udp, bind_unix
+
+from .link import Link
+
+__all__ = ["Acceptor", "bound_sockets", "listening_sockets"]
+
+#: Accepted in one turn of the loop, so that those who are connected get theirs.
+_MAX_AT_ONCE: Final = 64
+#: Seconds without accepting when the system has no more sockets to give.
+_PAUSE: Final = 0.1
+
+
+async def listening_sockets(plan: ListenPlan) -> list[socket.socket]:
+    """The listening sockets that ``plan`` asks for. Raises :exc:`OSError`, and then none is left open."""
+    sockets = await bound_sockets(plan, socket.SOCK_STREAM)
+    try:
+        if plan.path is not None:
+            sockets.append(bind_unix(plan.path))
+        for sock in sockets:
+            sock.setblocking(False)
+            sock.listen(plan.backlog)
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+async def bound_sockets(plan: ListenPlan, kind: int) -> list[socket.socket]:
+    """The sockets of ``plan``, and those of ``kind`` for its hosts and port. Raises :exc:`OSError`."""
+    sockets: list[socket.socket] = list(plan.sockets)
+    if plan.port is not None:
+        loop = asyncio.get_running_loop()
+        bind = bind_tcp if kind == socket.SOCK_STREAM else bind_udp
+        found = [
+            address
+            for host in plan.hosts
+            for address in await loop.getaddrinfo(host or None, plan.port, type=kind, flags=socket.AI_PASSIVE)
+        ]
+        sockets += bind(found, reuse_port=plan.reuse_port)
+    return sockets
+
+
+class Acceptor:
+    """Hands every connection that comes to ``sock`` to ``welcome``, as a socket that does not block.
+
+    Not ``loop.create_server``: a PROXY header has to be read before there is a transport, which reads ahead.
+    """
+
+    def __init__(self, sock: socket.socket, welcome: Callable[[socket.socket], None]) -> None:
+        self._socket = sock
+        self._welcome = welcome
+        self._loop = asyncio.get_running_loop()
+        # Where a loop cannot watch sockets, a task waits; elsewhere only during a pause.
+        self._task: asyncio.Task[None] | None = None
+        try:
+            self._watch()
+        except NotImplementedError:  # Windows
+            self._task = self._loop.create_task(self._accept_by_turns())
+
+    @property
+    def sockets(self) -> Sequence[socket.socket]:
+        """The one that listens; none once it is closed."""
+        return () if self._socket.fileno() < 0 else (self._socket,)
+
+    def close(self) -> None:
+        """Stop to listen. Harmless twice."""
+        if self._task is not None:
+            self._task.cancel()
+        if self._socket.fileno() >= 0:
+            with contextlib.suppress(NotImplementedError):
+                self._loop.remove_reader(self._socket)
+            self._socket.close()
+
+    def _watch(self) -> None:
+        self._loop.add_reader(self._socket, self._accept_some)
+
+    def _accept_some(self) -> None:
+        for _ in range(_MAX_AT_ONCE):
+            try:
+                sock, _ = self._socket.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self._complain(error)
+                self._loop.remove_reader(self._socket)
+                self._task = self._loop.create_task(self._pause())
+                return
+            sock.setblocking(False)
+            self._welcome(sock)
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(_PAUSE)
+        self._watch()
+
+    async def _accept_by_turns(self) -> None:
+        while True:
+            try:
+                sock, _ = await self._loop.sock_accept(self._socket)
+            except OSError as error:
+                self._complain(error)
+                await asyncio.sleep(_PAUSE)
+            else:
+                self._welcome(sock)
+
+    def _complain(self, error: OSError) -> None:
+        Link.log.error("cannot accept a connection now: %s", error)

@@ -1,0 +1,123 @@
+"""How a thread waits: for sockets, and for something to happen."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING, Final, TypeVar
+
+if TYPE_CHECKING:
+    from .stream import Stream
+
+__all__ = ["READ", "WRITE", "Waiters", "Waker", "make_selector", "remaining", "wait_for"]
+
+_T = TypeVar("_T")
+
+READ: Final = selectors.EVENT_READ
+WRITE: Final = selectors.EVENT_WRITE
+
+
+def make_selector() -> selectors.BaseSelector:
+    """A selector that takes no file descriptor of its own, and sockets of any number where the system can."""
+    return selectors.SelectSelector() if sys.platform == "win32" else selectors.PollSelector()
+
+
+def remaining(deadline: float | None) -> float | None:
+    """Seconds until ``deadline``, not less than 0; ``None`` for never."""
+    return None if deadline is None else max(0.0, deadline - monotonic())
+
+
+def wait_for(stream: Stream, deadline: float | None, *, writing: bool = False) -> None:
+    """Wait until there is something to read from ``stream``, or room where it is for ``writing``. Raises
+    :exc:`TimeoutError` at ``deadline``.
+    """
+    writing = writing and not stream.is_stuck
+    interest = (0 if writing else READ) | (WRITE if writing or stream.wants_write else 0)
+    with make_selector() as selector:
+        selector.register(stream.socket, interest)
+        if not selector.select(remaining(deadline)):
+            raise TimeoutError
+
+
+class Waker:
+    """Ends a wait in :meth:`watch` from another thread."""
+
+    def __init__(self) -> None:
+        self._selector = make_selector()
+        self._inner, self._outer = socket.socketpair()
+        self._inner.setblocking(False)
+        self._outer.setblocking(False)
+        self._selector.register(self._inner, READ)
+
+    def watch(self, sock: socket.socket, interest: int) -> None:
+        """From now on wait for ``sock`` as well: readable, writable, both, or neither."""
+        # A socket without interest must not be known to the selector, which would tell of its errors without end.
+        known = self._selector.get_map().get(sock)
+        if known is None and interest:
+            self._selector.register(sock, interest)
+        elif known is not None and not interest:
+            self._selector.unregister(sock)
+        elif known is not None and known.events != interest:
+            self._selector.modify(sock, interest)
+
+    def wait(self, timeout: float | None) -> dict[socket.socket, int]:
+        """Wait; return what each socket is ready for."""
+        ready: dict[socket.socket, int] = {}
+        for key, events in self._selector.select(timeout):
+            assert isinstance(key.fileobj, socket.socket), "nothing else is registered"
+            if key.fileobj is self._inner:
+                self._inner.recv(64)
+            else:
+                ready[key.fileobj] = events
+        return ready
+
+    def wake(self) -> None:
+        """Let the wait end, or the next one."""
+        try:
+            self._outer.send(b"\0")
+        except OSError:
+            pass  # there is more than enough to wake it, or nobody left to be woken
+
+    def close(self) -> None:
+        self._selector.close()
+        self._inner.close()
+        self._outer.close()
+
+
+class Waiters:
+    """Threads that wait for something to happen. Every one tries its own attempt again."""
+
+    def __init__(self) -> None:
+        #: The lock of whatever may change, which is notified of changes. A thread may take it more than once.
+        self.changed: threading.Condition = threading.Condition()
+        # Held by who is to go first while it waits for the lock, which is not fair: busy senders would keep it.
+        self._turnstile = threading.Lock()
+
+    def come_first(self) -> None:
+        """Take the lock, ahead of those who :meth:`give_way`."""
+        with self._turnstile:
+            self.changed.acquire()
+
+    def give_way(self) -> None:
+        """Let who is to come first take the lock, if it waits for it. Only for those who do not hold it."""
+        with self._turnstile:
+            pass
+
+    def until(self, attempt: Callable[[], _T | None], timeout: float | None = None) -> _T:
+        """The first result of ``attempt`` that is not ``None``: tried at once, and again after every change.
+
+        Raises :exc:`TimeoutError` after ``timeout`` seconds; nothing is lost then, because ``attempt`` is tried with
+        the lock held.
+        """
+        deadline = None if timeout is None else monotonic() + timeout
+        with self.changed:
+            while (result := attempt()) is None:
+                left = remaining(deadline)
+                if left == 0:
+                    raise TimeoutError(f"nothing within {timeout} seconds")
+                self.changed.wait(left)
+            return result
