@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Final
 
-__all__ = ["Limits", "Timeouts"]
+__all__ = ["Limits", "Timeouts", "check_count", "check_duration"]
 
 _KIB: Final = 1024
 _MIB: Final = 1024 * 1024
@@ -48,7 +48,7 @@ class Limits:
     def __post_init__(self) -> None:
         optional = {"message_size", "frame_size", "max_fragments", "control_frame_rate", "inflate_ratio"}
         for item in fields(self):
-            _check_count(item.name, getattr(self, item.name), optional=item.name in optional)
+            check_count(item.name, getattr(self, item.name), optional=item.name in optional)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +71,13 @@ class Timeouts:
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            _check_duration(item.name, getattr(self, item.name))
+            check_duration(item.name, getattr(self, item.name))
 
 
-def _check_count(name: str, value: object, *, optional: bool) -> None:
+def check_count(name: str, value: object, *, optional: bool) -> None:
+    """Raise :exc:`TypeError` or :exc:`ValueError`, naming the argument, unless ``value`` is a positive integer, or
+    ``None`` where that is an option.
+    """
     if value is None and optional:
         return
     if not isinstance(value, int) or isinstance(value, bool):
@@ -83,7 +86,10 @@ def _check_count(name: str, value: object, *, optional: bool) -> None:
         raise ValueError(f"{name} must be positive, not {value!r}" + (" (None means no limit)" if optional else ""))
 
 
-def _check_duration(name: str, value: object) -> None:
+def check_duration(name: str, value: object) -> None:
+    """Raise :exc:`TypeError` or :exc:`ValueError`, naming the argument, unless ``value`` is a positive number of
+    seconds or ``None``.
+    """
     if value is None:
         return
     if not isinstance(value, int | float) or isinstance(value, bool):

@@ -87,6 +87,18 @@ async def test_over_a_socket_that_is_already_connected() -> None:
             assert there.request.headers["host"] == "somewhere.example"
 
 
+@trio_test
+async def test_over_a_stream_that_is_already_open() -> None:
+    """Any that trio can make, which need not be a socket's."""
+    async with serve(echo, "127.0.0.1", 0) as server:
+        stream = await trio.open_tcp_stream("127.0.0.1", server.port)
+        async with connect("ws://somewhere.example/", stream=stream) as ws:
+            await ws.send("x")
+            assert await ws.recv() == "x"
+    with socket.socket() as sock, pytest.raises(ValueError, match="sock and stream"):
+        connect("ws://somewhere.example/", sock=sock, stream=stream)
+
+
 @pytest.mark.parametrize("name", ["extra_headers", "max_size", "ping_interval", "timeout", "listener"])
 def test_an_unknown_keyword_is_a_type_error_at_once(name: str) -> None:
     with pytest.raises(TypeError, match=name):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from tests.browser.devtools import chromium
-from tools.prepare_peers import BROWSERS, REPORT, in_ci
+from tools.prepare_peers import BROWSERS, in_ci, recorded_reason
 
 
 @pytest.fixture(scope="session")
@@ -17,15 +16,9 @@ def browser_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The DevTools endpoint of a Chromium with an empty profile; it ends with the session."""
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
-        reason = f"no Chromium: {_reason()}"
+        reason = f"no Chromium: {recorded_reason('chromium') or 'run `make prepare`'}"
         if in_ci():
             pytest.fail(reason)
         pytest.skip(reason)
     with chromium(program, tmp_path_factory.mktemp("chromium")) as uri:
         yield uri
-
-
-def _reason() -> str:
-    """What `make prepare` wrote down."""
-    peers = json.loads(REPORT.read_text(encoding="utf-8")) if REPORT.exists() else {}
-    return peers.get("chromium") or "run `make prepare`"

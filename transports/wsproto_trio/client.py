@@ -27,7 +27,7 @@ class connect(Opening[WebSocket]):  # noqa: N801  (it is used like a function)
     live as long as a nursery of yours, ``ws = await connect(uri, nursery=nursery)``.
 
     * ``ssl``: an ``SSLContext`` for ``wss://``; ``None`` verifies against the system's authorities.
-    * ``sock``: a connected socket to use instead of the URI's host and port.
+    * ``sock``, a connected socket, or ``stream``, an open trio stream: to use instead of the URI's host and port.
     * ``nursery``: where the tasks of the connection run. Without it, the block's own; ``await`` needs it. When it is
       cancelled, the connection ends with 1011.
     * ``options``: those of :class:`ConnectOptions`.
@@ -46,21 +46,25 @@ class connect(Opening[WebSocket]):  # noqa: N801  (it is used like a function)
         *,
         ssl: tls.SSLContext | None = None,
         sock: socket.socket | None = None,
+        stream: trio.abc.Stream | None = None,
         nursery: trio.Nursery | None = None,
         **options: Unpack[ConnectOptions],
     ) -> None:
+        if sock is not None and stream is not None:
+            raise ValueError("sock and stream exclude one another")
+        opened = stream if sock is None else sock
         plan = ConnectPlan(
             uri,
             entropy=os.urandom,
             environment=os.environ,
-            is_open=sock is not None,
+            is_open=opened is not None,
             has_tls_context=ssl is not None,
             **options,
         )
         super().__init__(plan.timeout, nursery)
         self._plan = plan
         self._ssl = ssl
-        self._sock = sock
+        self._opened = opened
 
     async def _open(self, nursery: trio.Nursery, shield: bool) -> WebSocket:
         while True:
@@ -72,7 +76,7 @@ class connect(Opening[WebSocket]):  # noqa: N801  (it is used like a function)
     async def _attempt(self, nursery: trio.Nursery, shield: bool) -> WebSocket:
         ws = WebSocket(self._plan.engine())
         try:
-            stream, rest = await walk(self._plan.steps(), sock=self._sock, ssl=self._ssl)
+            stream, rest = await walk(self._plan.steps(), opened=self._opened, ssl=self._ssl)
             live(ws, stream, nursery, shield=shield)
             ws.start(rest)
             await ws.link.until(ws.opening_outcome)

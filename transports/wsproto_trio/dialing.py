@@ -16,16 +16,21 @@ __all__ = ["walk"]
 
 
 async def walk(
-    steps: Generator[Step, bytes, bytes], *, sock: socket.socket | None, ssl: tls.SSLContext | None
+    steps: Generator[Step, bytes, bytes], *, opened: socket.socket | trio.abc.Stream | None, ssl: tls.SSLContext | None
 ) -> tuple[trio.abc.Stream, bytes]:
-    """Do ``steps``, over ``sock`` if there is one; return the open stream and what the engine must be given first.
+    """Do ``steps``, over what is ``opened`` if there is something; return the open stream and what the engine must be
+    given first.
 
     ``ssl`` is for the server, not for a proxy; ``None`` verifies against the system's authorities.
     """
     way = _Way(ssl)
     try:
-        if sock is not None:
-            way.stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+        if opened is not None:
+            way.stream = (
+                trio.SocketStream(trio.socket.from_stdlib_socket(opened))
+                if isinstance(opened, socket.socket)
+                else opened
+            )
         step = next(steps)
         while True:
             try:

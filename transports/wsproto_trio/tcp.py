@@ -36,7 +36,7 @@ class connect_tcp(Opening[TcpPeer]):  # noqa: N801  (it is used like a function)
     * ``codec``: how messages stand in the stream, the same on both sides: a :class:`StreamCodec`, or :class:`Frames`
       for WebSocket frames without a handshake, which bring pings and close codes.
     * ``ssl``: an ``SSLContext`` for TLS, ``None`` for none.
-    * ``sock``: a connected socket, instead of ``host`` and ``port``.
+    * ``sock``, a connected socket, or ``stream``, an open trio stream: instead of ``host`` and ``port``.
     * ``nursery``: as in :func:`connect`.
     * ``options``: those of :class:`TcpConnectOptions`.
 
@@ -52,9 +52,13 @@ class connect_tcp(Opening[TcpPeer]):  # noqa: N801  (it is used like a function)
         *,
         ssl: tls.SSLContext | None = None,
         sock: socket.socket | None = None,
+        stream: trio.abc.Stream | None = None,
         nursery: trio.Nursery | None = None,
         **options: Unpack[TcpConnectOptions],
     ) -> None:
+        if sock is not None and stream is not None:
+            raise ValueError("sock and stream exclude one another")
+        opened = stream if sock is None else sock
         plan = TcpConnectPlan(
             host,
             port,
@@ -62,16 +66,16 @@ class connect_tcp(Opening[TcpPeer]):  # noqa: N801  (it is used like a function)
             entropy=os.urandom,
             environment=os.environ,
             secure=ssl is not None,
-            is_open=sock is not None,
+            is_open=opened is not None,
             **options,
         )
         super().__init__(plan.timeout, nursery)
         self._plan = plan
         self._ssl = ssl
-        self._sock = sock
+        self._opened = opened
 
     async def _open(self, nursery: trio.Nursery, shield: bool) -> TcpPeer:
-        stream, rest = await walk(self._plan.steps(), sock=self._sock, ssl=self._ssl)
+        stream, rest = await walk(self._plan.steps(), opened=self._opened, ssl=self._ssl)
         peer = TcpPeer(self._plan.engine(trio.current_time()))
         live(peer, stream, nursery, shield=shield)
         peer.start(rest)

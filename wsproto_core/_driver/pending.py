@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
+from .._config import check_count
 from .._errors import WebSocketError
 from .._protocol.sending import encode_message
 from .._types import Buffer, Drop, Message
@@ -34,15 +35,8 @@ class OutboxLimits:
 
     def __post_init__(self) -> None:
         check_type("drop", self.drop, Drop)
-        _check_count("size", self.size)
-        if self.max_messages is not None:
-            _check_count("max_messages", self.max_messages)
-
-
-def _check_count(name: str, value: int) -> None:
-    check_type(name, value, int)
-    if value < 1:
-        raise ValueError(f"{name} must be positive, not {value!r}")
+        check_count("size", self.size, optional=False)
+        check_count("max_messages", self.max_messages, optional=True)
 
 
 class _Receiver(Protocol):

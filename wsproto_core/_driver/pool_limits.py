@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from .._config import (
-    _check_count,  # pyright: ignore[reportPrivateUsage]  # one check for every count
-    _check_duration,  # pyright: ignore[reportPrivateUsage]  # one check for every duration
-)
+from .._config import check_count, check_duration
 
 __all__ = ["PoolLimits"]
 
@@ -42,10 +39,10 @@ class PoolLimits:
 
     def __post_init__(self) -> None:
         if self.min_size != 0:
-            _check_count("min_size", self.min_size, optional=False)
+            check_count("min_size", self.min_size, optional=False)
         for name in _COUNTS:
-            _check_count(name, getattr(self, name), optional=False)
+            check_count(name, getattr(self, name), optional=False)
         for name in _DURATIONS:
-            _check_duration(name, getattr(self, name))
+            check_duration(name, getattr(self, name))
         if self.min_size > self.max_size:
             raise ValueError(f"min_size must not be more than max_size ({self.max_size}), not {self.min_size!r}")

@@ -17,7 +17,9 @@ _WINDOW: Final = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
-    """Round trips of pings, in seconds. ``p50`` and ``p99`` look at the latest 256, the others at all."""
+    """Durations in seconds: round trips of pings, or waits for a connection of a pool. ``p50`` and ``p99`` look at the
+    latest 256, the others at all.
+    """
 
     count: int
     last: float
