@@ -257,10 +257,10 @@ def far_socket(stage: Stage) -> Iterator[FarSocket]:
 
 async def receive_exactly(stream: RawStream, size: int) -> bytes:
     """``size`` bytes of a bare TCP connection."""
-    data = b""
+    data = bytearray()
     while len(data) < size:
         data += await stream.receive()
-    return data
+    return bytes(data)
 
 
 @asynccontextmanager

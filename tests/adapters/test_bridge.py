@@ -253,7 +253,7 @@ async def test_a_visitor_that_leaves_before_it_is_let_in_has_failed(stage: Stage
         raw.close()
         await stage.until(lambda: bridge.metrics.connections.failed)
     counts = bridge.metrics.connections
-    assert (counts.accepted, counts.rejected, counts.failed) == (0, 0, 1)
+    assert (counts.accepted, counts.rejected, counts.failed, counts.active) == (0, 0, 1, 0)
 
 
 @on_every_stage()
@@ -292,6 +292,19 @@ async def test_a_connection_that_breaks_counts(stage: Stage) -> None:
         raw.reset()
         await stage.until(lambda: not server.connections)
     assert (bridge.metrics.errors.connection, bridge.metrics.connections.total) == (1, 1)
+
+
+@on_every_stage()
+async def test_visitors_that_are_gone_at_once_are_not_counted_as_open(stage: Stage) -> None:
+    bridge = Bridge(stage)
+    async with bridge.serve("tcp://127.0.0.1:0") as server:
+        for _ in range(20):
+            raw = await stage.dial(server.port)
+            raw.reset()
+        async with bridge.connect(f"tcp://127.0.0.1:{server.port}") as peer:
+            await ask(peer, b"the last one")
+        await stage.until(lambda: not server.connections)
+    assert bridge.metrics.connections.active == 0
 
 
 # --- how much is kept -------------------------------------------------------------------------------------------------

@@ -76,9 +76,9 @@ class LosesWhatIsCancelled(Faulty):
 class IgnoresOneCancellation(Faulty):
     async def recv(self) -> Message:
         try:
-            return await self.ws.recv()  # type: ignore[no-any-return]  # a message
+            return await self.ws.recv()  # type: ignore[no-any-return]  # it is a message
         except asyncio.CancelledError:
-            return await self.ws.recv()  # type: ignore[no-any-return]  # a message
+            return await self.ws.recv()  # type: ignore[no-any-return]  # it is a message
 
 
 class NeverCloses(Faulty):
@@ -94,7 +94,7 @@ class ClosesWithAnotherCode(Faulty):
 class RaisesWhatTheTransportRaised(Faulty):
     async def recv(self) -> Message:
         try:
-            return await self.ws.recv()  # type: ignore[no-any-return]  # a message
+            return await self.ws.recv()  # type: ignore[no-any-return]  # it is a message
         except Exception:
             raise ConnectionResetError("it was reset") from None
 

@@ -24,6 +24,7 @@ from anyio import (
     sleep_forever,
 )
 from anyio.abc import AnyByteStream
+from anyio.lowlevel import checkpoint_if_cancelled
 from anyio.streams.tls import TLSStream
 
 from wsproto_core import ByteEngine, CloseCode, Event, Log
@@ -167,6 +168,7 @@ class Link(Waiters):
         try:
             while True:
                 had_room = engine.can_send
+                await checkpoint_if_cancelled()  # or send() would begin with one, and what was taken would be lost
                 if buffers := engine.data_to_send():
                     if not had_room:
                         self.wake()
@@ -218,8 +220,8 @@ class Link(Waiters):
 
 
 def _pause_reading(stream: AnyByteStream) -> None:
-    """Stop what is read ahead. On asyncio anyio does so only behind a ``receive`` that had to wait: until then, whatever
-    the peer sends is kept in memory, without bound.
+    """Stop what is read ahead. On asyncio, anyio does so only behind a ``receive`` that had to wait: until then,
+    whatever the peer sends is kept in memory, without bound.
     """
     while isinstance(stream, TLSStream):
         stream = stream.transport_stream

@@ -124,6 +124,8 @@ class Link(asyncio.Protocol, Waiters):
             return
         while self._backlog is None and (buffers := engine.data_to_send()):
             for buffer in buffers:  # not writelines(): on CPython 3.12 and 3.13 it never asks to pause
+                if transport.is_closing():  # it broke: asyncio complains of who goes on writing
+                    return
                 transport.write(buffer)
         if engine.should_abort:
             transport.abort()
@@ -141,7 +143,10 @@ class Link(asyncio.Protocol, Waiters):
         if self._peer_ended or not self._can_write_eof():
             transport.close()
         else:
-            transport.write_eof()
+            try:
+                transport.write_eof()
+            except OSError:
+                pass  # it is broken already: connection_lost() tells
             self._set_reading(transport, True)
 
     def _set_reading(self, transport: asyncio.Transport, wanted: bool) -> None:

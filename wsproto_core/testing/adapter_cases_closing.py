@@ -7,9 +7,9 @@ from contextlib import suppress
 from .._config import Limits
 from .._errors import ConnectionClosed, ConnectionClosedError, ConnectionClosedOK, LocalProtocolError
 from .._events import CloseReport
-from .._types import Initiator, Opcode, Role, State
+from .._types import Initiator, Opcode, State
 from .adapter_case import Ending, Reports, case, case_of_both_sides
-from .adapter_ends import FarEnd, address, drain, echo, pair
+from .adapter_ends import FarEnd, address, drain, echo, pair, visiting
 from .adapter_expect import check, expect, raises
 from .adapter_stage import Ability, AdapterStage, StagePeer
 
@@ -180,15 +180,12 @@ async def messages_before_a_close_frame(stage: AdapterStage, far: FarEnd, ws: St
 
 @case("the last message can still be answered: the close frame waits for that")
 async def the_last_message_is_answered(stage: AdapterStage) -> None:
-    async with stage.serve(echo) as server:
-        stream = await stage.dial(server.port)
-        far = FarEnd(stream, Role.CLIENT)
+    async with stage.serve(echo) as server, visiting(stage, server.port) as far:
         await far.request()
         await far.send(far.frame(Opcode.TEXT, b"last words"), far.close_frame(4000))
         expect("the answer", (await far.receive()).payload, b"last words")
         expect("the close frame behind it", await far.receive_close(), (4000, ""))
         expect("what comes behind that", await far.rest(), b"")
-        stream.close()
 
 
 @case_of_both_sides("RFC 6455 §7.1.1: who has ended one direction still hears the other", needs=[Ability.HALF_CLOSE])

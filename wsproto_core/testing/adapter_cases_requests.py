@@ -8,9 +8,9 @@ from .._config import Limits, Timeouts
 from .._errors import ConnectionFailed, HandshakeRejected
 from .._events import BasicCredentials, Request
 from .._handshake.outcome import Response
-from .._types import Opcode, Role
+from .._types import Opcode
 from .adapter_case import case
-from .adapter_ends import HANDSHAKE, FarEnd, address, check_elapsed, drain, echo, http
+from .adapter_ends import HANDSHAKE, address, check_elapsed, drain, echo, http, visiting
 from .adapter_expect import check, expect, raises
 from .adapter_stage import AdapterStage, StagePeer, StageServer
 
@@ -43,10 +43,8 @@ async def requests_that_are_no_handshake(stage: AdapterStage) -> None:
 async def a_handshake_in_other_letters(stage: AdapterStage) -> None:
     shouted = HANDSHAKE.replace(b"Upgrade: websocket", b"UPGRADE: WebSocket")
     shouted = shouted.replace(b"Connection: Upgrade", b"connection: keep-alive\r\nConnection: foo, UPGRADE")
-    async with stage.serve(drain) as server:
-        stream = await stage.dial(server.port)
-        await FarEnd(stream, Role.CLIENT).request(shouted)
-        stream.close()
+    async with stage.serve(drain) as server, visiting(stage, server.port) as far:
+        await far.request(shouted)
 
 
 @case("visitors that come and go are nobody's business, and never an error in the log")
@@ -54,10 +52,9 @@ async def stray_visitors(stage: AdapterStage) -> None:
     async with stage.serve(echo) as server:
         for visit in (b"", b"GET / HTTP/1.1\r\nHo", b"\x00\xff\xfe\r\n\r\n", HANDSHAKE, HANDSHAKE + b"\xff\xff"):
             for leave in ("end", "reset", "close"):
-                stream = await stage.dial(server.port)
-                await stream.send(visit)
-                getattr(stream, leave)()
-                stream.close()
+                async with visiting(stage, server.port) as far:
+                    await far.send(visit)
+                    getattr(far.stream, leave)()
         async with stage.connect(address(server)) as ws:
             await ws.send("still served")
             expect("the echo", await ws.recv(), "still served")
@@ -65,12 +62,9 @@ async def stray_visitors(stage: AdapterStage) -> None:
 
 @case("bytes behind the handshake of a client are its first message")
 async def the_client_speaks_in_the_packet_of_its_handshake(stage: AdapterStage) -> None:
-    async with stage.serve(echo) as server:
-        stream = await stage.dial(server.port)
-        far = FarEnd(stream, Role.CLIENT)
+    async with stage.serve(echo) as server, visiting(stage, server.port) as far:
         await far.request(HANDSHAKE + far.frame(Opcode.TEXT, b"early"))
         expect("the echo", (await far.receive()).payload, b"early")
-        stream.close()
 
 
 # --- process_request --------------------------------------------------------------------------------------------------
@@ -175,11 +169,10 @@ async def the_client_leaves_during_process_request(stage: AdapterStage) -> None:
         has_ended.set()
         return Response(200)
 
-    async with stage.serve(drain, process_request=slow) as server:
-        stream = await stage.dial(server.port)
-        await stream.send(HANDSHAKE)
+    async with stage.serve(drain, process_request=slow) as server, visiting(stage, server.port) as far:
+        await far.send(HANDSHAKE)
         await is_asked.wait()
-        stream.reset()
+        far.stream.reset()
         await has_ended.wait()
 
 
@@ -250,9 +243,8 @@ async def failed_handshakes_free_their_slots(stage: AdapterStage) -> None:
     async with stage.serve(echo, max_connections=1) as server:
         for _ in range(5):
             await http(stage, server.port, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-            stream = await stage.dial(server.port)
-            await stream.send(b"GET ")
-            stream.close()
+            async with visiting(stage, server.port) as far:
+                await far.send(b"GET ")
         await _is_free_again(stage, server)
 
 

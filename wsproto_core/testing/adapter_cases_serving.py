@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .._config import Limits
-from .._errors import ConnectionClosed, ConnectionClosedOK, ConnectionRefused, LocalProtocolError
+from .._errors import ConnectionClosed, ConnectionClosedOK, ConnectionFailed, ConnectionRefused, LocalProtocolError
 from .._events import CloseReport
-from .._types import Initiator, Opcode, Role
+from .._types import Initiator, Opcode
 from .adapter_case import Ending, Reports, case, case_of_both_sides
-from .adapter_ends import HANDSHAKE, FarEnd, address, drain, echo, pair
+from .adapter_ends import HANDSHAKE, FarEnd, address, drain, echo, pair, visiting
 from .adapter_expect import check, expect, raises
 from .adapter_stage import AdapterStage, StagePeer
 
@@ -158,26 +158,56 @@ async def the_grace_period_ends(stage: AdapterStage) -> None:
     async def stubborn(ws: StagePeer) -> None:
         await ws.wait_closed()
 
-    async with stage.serve(stubborn) as server:
-        stream = await stage.dial(server.port)
-        far = FarEnd(stream, Role.CLIENT)
+    async with stage.serve(stubborn) as server, visiting(stage, server.port) as far:
         await far.request()
         await stage.until(lambda: server.connections)
         await server.close(grace_period=0.01)
         expect("the connections left", len(server.connections), 0)
         expect("what the peer was told", await far.receive_close(), (1001, ""))
         expect("what comes behind that", await far.rest(), b"")
-        stream.close()
 
 
-@case("who has not finished the handshake when the server closes is dropped, and holds nothing up")
-async def the_server_closes_during_a_handshake(stage: AdapterStage) -> None:
-    async with stage.serve(drain) as server:
-        stream = await stage.dial(server.port)
-        await stream.send(HANDSHAKE[:20])
+@case("who has connected and said nothing when the server closes is dropped, and holds nothing up")
+async def the_server_closes_before_a_handshake(stage: AdapterStage) -> None:
+    async with stage.serve(drain) as server, visiting(stage, server.port) as far:
         await server.close()
-        expect("what the visitor hears", await FarEnd(stream, Role.CLIENT).rest(), b"")
-        stream.close()
+        expect("what the visitor hears", await far.rest(), b"")
+
+
+@case("RFC 9110 §15.6.4: a handshake that has begun when the server closes is answered: come back later")
+async def the_server_closes_during_a_handshake(stage: AdapterStage) -> None:
+    async with stage.serve(drain) as server, visiting(stage, server.port) as far:
+        uri = address(server)
+        await far.send(HANDSHAKE[:20])
+        closing = stage.spawn(server.close)
+        await _nobody_listens(stage, uri)
+        check("the server waits for the rest", not closing.is_done)
+        await far.send(HANDSHAKE[20:])
+        head = await far.head()
+        check("status 503 and Retry-After", head.startswith(b"HTTP/1.1 503 ") and b"retry-after: " in head.lower())
+        await far.rest()
+        far.stream.close()
+        await closing.outcome()
+
+
+@case("a handshake that does not go on holds the server up for no longer than the grace period")
+async def the_server_closes_and_a_handshake_does_not_go_on(stage: AdapterStage) -> None:
+    async with stage.serve(drain) as server, visiting(stage, server.port) as far:
+        await far.send(HANDSHAKE[:20])
+        await server.close(grace_period=0.01)
+        expect("what the visitor hears", await far.rest(), b"")
+
+
+async def _nobody_listens(stage: AdapterStage, uri: str) -> None:
+    """Wait until connections to ``uri`` are refused."""
+    came: Exception | None = None
+    while not isinstance(came, ConnectionRefused):
+        await stage.sleep(0)
+        try:
+            async with stage.connect(uri):
+                pass  # pragma: no cover  (the server may have gone before the first look)
+        except ConnectionFailed as error:
+            came = error
 
 
 @case("a peer that does not read holds the server up for no longer than the grace period")
@@ -186,13 +216,12 @@ async def the_server_closes_a_peer_that_does_not_read(stage: AdapterStage) -> No
         while True:
             await ws.send(bytes(100_000))
 
-    async with stage.serve(flood, limits=Limits(outbox_size=200_000)) as server:
-        stream = await stage.dial(server.port)
-        await FarEnd(stream, Role.CLIENT).request()
+    limits = Limits(outbox_size=200_000)
+    async with stage.serve(flood, limits=limits) as server, visiting(stage, server.port) as far:
+        await far.request()
         await stage.until(lambda: server.connections and not next(iter(server.connections)).can_send)
         await server.close(grace_period=0.05)
         expect("the connections left", len(server.connections), 0)
-        stream.close()
 
 
 @case("a handler that sends when the server closes learns of the end by ConnectionClosedOK, and the log by nothing")

@@ -9,7 +9,7 @@ from .._errors import ConnectionClosedError, ConnectionFailed, ConnectionTimeout
 from .._events import CloseReport
 from .._types import Initiator, Opcode, Role, Timer
 from .adapter_case import Ending, Reports, case, case_of_both_sides
-from .adapter_ends import FarEnd, address, check_elapsed, drain, echo, far_end, listening, pair
+from .adapter_ends import FarEnd, address, check_elapsed, drain, echo, far_end, listening, pair, visiting
 from .adapter_expect import expect, raises
 from .adapter_stage import Ability, AdapterStage, StagePeer
 
@@ -97,10 +97,9 @@ async def a_tls_handshake_never_comes(stage: AdapterStage) -> None:
     timeouts = Timeouts(opening_timeout=5 * stage.second, closing_timeout=5 * stage.second)
     async with stage.serve(drain, ssl=stage.server_tls, timeouts=timeouts) as server:
         began_at = stage.now()
-        stream = await stage.dial(server.port)
-        expect("what a silent visitor hears", await FarEnd(stream, Role.CLIENT).rest(), b"")
+        async with visiting(stage, server.port) as far:
+            expect("what a silent visitor hears", await far.rest(), b"")
         check_elapsed(stage, began_at, 5)
-        stream.close()
 
 
 @case("Timeouts.opening_timeout bounds the handshake of TLS, which a client waits for", needs=_TLS, is_timed=True)
@@ -135,11 +134,10 @@ async def tls_that_cannot_be_trusted(stage: AdapterStage) -> None:
 async def failed_tls_handshakes_take_no_slot(stage: AdapterStage) -> None:
     async with stage.serve(echo, ssl=stage.server_tls, max_connections=2) as server:
         for visit in (b"", b"GET / HTTP/1.1\r\n\r\n") * 4:
-            stream = await stage.dial(server.port)
-            await stream.send(visit)
-            stream.end()
-            await FarEnd(stream, Role.CLIENT).rest()
-            stream.close()
+            async with visiting(stage, server.port) as far:
+                await far.send(visit)
+                far.stream.end()
+                await far.rest()
         async with stage.connect(address(server, scheme="wss"), ssl=stage.client_tls) as ws:
             await ws.send("x")
             expect("the echo", await ws.recv(), "x")

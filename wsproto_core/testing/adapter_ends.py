@@ -26,6 +26,7 @@ __all__ = [
     "listening",
     "meeting",
     "pair",
+    "visiting",
 ]
 
 _KEY: Final = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -233,15 +234,13 @@ async def far_client(
 ) -> AsyncGenerator[tuple[FarEnd, StagePeer], None]:
     """A far end that has connected to the adapter's server."""
     tls = {"ssl": stage.server_tls} if secure else {}
-    async with meeting(stage, {**options, **tls}) as (serving, met):
-        stream = await stage.dial(serving.port, tls=stage.client_tls if secure else None)
-        try:
-            far = FarEnd(stream, Role.CLIENT)
-            await far.request()
-            async with met() as ws:
-                yield far, ws
-        finally:
-            stream.close()
+    async with (
+        meeting(stage, {**options, **tls}) as (serving, met),
+        visiting(stage, serving.port, tls=stage.client_tls if secure else None) as far,
+    ):
+        await far.request()
+        async with met() as ws:
+            yield far, ws
 
 
 @asynccontextmanager
@@ -272,6 +271,16 @@ async def far_server(
 
 
 @asynccontextmanager
+async def visiting(stage: AdapterStage, port: int, *, tls: Any = None) -> AsyncGenerator[FarEnd, None]:
+    """A far end that has connected to ``port``, and said nothing yet."""
+    stream = await stage.dial(port, tls=tls)
+    try:
+        yield FarEnd(stream, Role.CLIENT)
+    finally:
+        stream.close()
+
+
+@asynccontextmanager
 async def listening(
     stage: AdapterStage, behave: Callable[[FarEnd], Awaitable[None]], *, secure: bool = False
 ) -> AsyncGenerator[int, None]:
@@ -298,10 +307,6 @@ async def listening(
 
 async def http(stage: AdapterStage, port: int, request: str | bytes) -> bytes:
     """Send ``request`` as it is; the whole answer, up to the end of the connection."""
-    stream = await stage.dial(port)
-    try:
-        far = FarEnd(stream, Role.CLIENT)
+    async with visiting(stage, port) as far:
         await far.send(request.encode() if isinstance(request, str) else request)
         return await far.rest()
-    finally:
-        stream.close()
