@@ -25,7 +25,7 @@ class Chance:
 
     def __init__(self, seed: int) -> None:
         #: What everything follows from.
-        self.seed = seed
+        self.seed: int = seed
         self._blocks = 0
         self._numbers: list[int] = []
 

@@ -39,10 +39,10 @@ class VirtualClock:
 
     def __init__(self, start: float = 1000.0) -> None:
         #: The time.
-        self.now = start
+        self.now: float = start
         #: Grows whenever code that is no participant's has had its turn, and may have called any engine: who has looked
         #: at an engine since need not look again.
-        self.turns = 0
+        self.turns: int = 0
         self._participants: list[Participant] = []
 
     def __call__(self) -> float:
@@ -110,7 +110,7 @@ class Timed:
 
     def __init__(self, clock: VirtualClock | None) -> None:
         #: The time of all that belongs to it.
-        self.clock = clock if clock is not None else VirtualClock()
+        self.clock: VirtualClock = clock if clock is not None else VirtualClock()
 
     @property
     def now(self) -> float:

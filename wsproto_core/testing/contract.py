@@ -2,7 +2,7 @@
 
 * The end is told once, by one ``Closed`` event, and nothing is told behind it.
 * ``close_report`` is there exactly when the end was told, and it is the same report.
-* ``handle_timeout(now)`` leaves no deadline at ``now`` or before it.
+* ``handle_timeout(now)`` leaves no deadline at ``now`` or before it, unless it returned events: then more may wait.
 * Without a transport nothing is awaited, and nothing is to be sent.
 """
 

@@ -45,19 +45,19 @@ class DatagramLink:
     ) -> None:
         check_range(1, loss=loss, duplication=duplication, reordering=reordering)
         check_range(delay=delay, jitter=jitter, held=held)
-        self.loss = loss
-        self.duplication = duplication
-        self.reordering = reordering
-        self.delay = delay
-        self.jitter = jitter
-        self.held = held
+        self.loss: float = loss
+        self.duplication: float = duplication
+        self.reordering: float = reordering
+        self.delay: float = delay
+        self.jitter: float = jitter
+        self.held: float = held
         #: How many datagrams were put, and the numbers of those that vanished.
-        self.sent = 0
+        self.sent: int = 0
         self.lost: list[int] = []
         #: Every copy that was taken, in the order of arrival.
         self.log: list[Arrival] = []
         #: What decides.
-        self.chance = chance if chance is not None else Chance(0)
+        self.chance: Chance = chance if chance is not None else Chance(0)
         # Arrival, a number that decides between equals, which datagram it is, departure, and the datagram.
         self._flight: list[tuple[float, int, int, float, bytes]] = []
         self._copies = 0

@@ -29,12 +29,12 @@ class DatagramSide(Endpoint[DatagramPeer]):
     ) -> None:
         super().__init__(engine)
         #: What this side sends into, and what it receives from.
-        self.outgoing = outgoing
-        self.incoming = incoming
+        self.outgoing: DatagramLink = outgoing
+        self.incoming: DatagramLink = incoming
         #: While true, this side does nothing at all: its process hangs.
-        self.asleep = False
+        self.asleep: bool = False
         #: Whether its socket is gone.
-        self.lost = False
+        self.lost: bool = False
         self._clock = clock
         clock.join(self)
 
@@ -100,8 +100,8 @@ class DatagramWire(Timed):
         super().__init__(clock)
         there, back = there or DatagramLink(), back or DatagramLink()
         #: The two sides.
-        self.left = DatagramSide(left, self.clock, there, back)
-        self.right = DatagramSide(right, self.clock, back, there)
+        self.left: DatagramSide = DatagramSide(left, self.clock, there, back)
+        self.right: DatagramSide = DatagramSide(right, self.clock, back, there)
 
 
 class ServerSide:
@@ -115,9 +115,9 @@ class ServerSide:
         #: The application.
         self.react: Callable[[DatagramPeer, Event], None] = lambda _peer, _event: None
         #: While true, this side does nothing at all: its process hangs.
-        self.asleep = False
+        self.asleep: bool = False
         #: Whether its socket is gone.
-        self.lost = False
+        self.lost: bool = False
         self._clock = clock
         self._clients: dict[Address, DatagramSide] = {}
         self._contracts: dict[DatagramPeer, Contract] = {}
@@ -193,7 +193,7 @@ class DatagramNet(Timed):
     def __init__(self, server: DatagramServer, *, clock: VirtualClock | None = None) -> None:
         super().__init__(clock)
         #: The sides.
-        self.server = ServerSide(server, self.clock)
+        self.server: ServerSide = ServerSide(server, self.clock)
         self.clients: list[DatagramSide] = []
 
     def join(

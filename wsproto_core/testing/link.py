@@ -39,22 +39,22 @@ class Link:
         for name, value in (("bandwidth", bandwidth), ("capacity", capacity)):
             if value is not None and not value > 0:
                 raise ValueError(f"{name} must be positive or None, not {value!r}")
-        self.latency = latency
-        self.jitter = jitter
-        self.bandwidth = bandwidth
-        self.capacity = capacity
+        self.latency: float = latency
+        self.jitter: float = jitter
+        self.bandwidth: float | None = bandwidth
+        self.capacity: int | None = capacity
         #: While true, nothing leaves the writer's buffer.
-        self.stalled = False
+        self.stalled: bool = False
         #: The writer will write no more.
-        self.is_shut = False
+        self.is_shut: bool = False
         #: Everything that was ever written.
-        self.log = bytearray()
+        self.log: bytearray = bytearray()
         #: The reader's buffer.
-        self.arrived = bytearray()
+        self.arrived: bytearray = bytearray()
         #: Whether the end has arrived behind it.
-        self.has_ended = False
+        self.has_ended: bool = False
         #: What decides.
-        self.chance = chance if chance is not None else Chance(0)
+        self.chance: Chance = chance if chance is not None else Chance(0)
         self._written = bytearray()
         # What is on the line, with when it arrives; the end is None.
         self._flight: deque[tuple[float, bytes | None]] = deque()

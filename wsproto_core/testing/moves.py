@@ -50,13 +50,13 @@ class Conversation:
 
     def __init__(self, chance: Chance, wire: Wire[ClientConnection, ServerConnection]) -> None:
         #: What decides.
-        self.chance = chance
+        self.chance: Chance = chance
         #: Where it takes place.
-        self.wire = wire
+        self.wire: Wire[ClientConnection, ServerConnection] = wire
         #: The moves made so far.
         self.steps: list[Step] = []
         #: Whether anything has happened because of which not everything need arrive.
-        self.is_disturbed = False
+        self.is_disturbed: bool = False
         #: What the client and the server have sent, and received.
         self.sent: tuple[list[Message], list[Message]] = ([], [])
         self.received: tuple[list[Any], list[Any]] = ([], [])

@@ -44,7 +44,7 @@ class Scenario(Conversation):
 
     def __init__(self, seed: int) -> None:
         #: What everything follows from.
-        self.seed = seed
+        self.seed: int = seed
         chance = Chance(seed)
         super().__init__(chance, _make_wire(chance))
         self.wire.server.react = self._answer

@@ -32,14 +32,14 @@ class Side(Endpoint[E_co]):
     def __init__(self, engine: E_co, clock: VirtualClock, outgoing: Link, incoming: Link, chunks: Chunks) -> None:
         super().__init__(engine)
         #: What this side writes to, and what it reads from.
-        self.outgoing = outgoing
-        self.incoming = incoming
+        self.outgoing: Link = outgoing
+        self.incoming: Link = incoming
         #: How much this side reads at once.
-        self.chunks = chunks
+        self.chunks: Chunks = chunks
         #: While true, this side does nothing at all: its process hangs.
-        self.asleep = False
+        self.asleep: bool = False
         #: Whether its transport is gone.
-        self.lost = False
+        self.lost: bool = False
         self._clock = clock
         self._eof_told = False
         # The turn of the clock at which the engine was last flushed; before the first one where it has changed since.
@@ -115,7 +115,8 @@ class Side(Endpoint[E_co]):
             self.deliver(engine.receive_eof(now), now)
         elif (deadline := engine.next_deadline()) is not None and deadline <= now:
             events = engine.handle_timeout(now)
-            self._contract.check_deadline(now)
+            if not events:
+                self._contract.check_deadline(now)
             self.deliver(events, now)
         else:
             return False
@@ -166,11 +167,11 @@ class Wire(Timed, Generic[C, S]):
         super().__init__(clock)
         up, down = up or Link(), down or Link()
         #: The two sides.
-        self.client = Side(client, self.clock, up, down, chunks)
-        self.server = Side(server, self.clock, down, up, chunks)
+        self.client: Side[C] = Side(client, self.clock, up, down, chunks)
+        self.server: Side[S] = Side(server, self.clock, down, up, chunks)
         #: Both of them, and both links.
-        self.sides = (self.client, self.server)
-        self.links = (up, down)
+        self.sides: tuple[Side[C], Side[S]] = (self.client, self.server)
+        self.links: tuple[Link, Link] = (up, down)
         self.clock.join(self)
 
     # --- letting things happen ----------------------------------------------------------------------------------------
