@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 NODE_FOLDER = ROOT / "tests" / "interop" / "node"
 REPORT = ROOT / ".peers.json"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-#: Proxies, each a program without a service: the Debian package holds the binary and starts nothing.
-PROXIES = {"tinyproxy": "tinyproxy-bin", "microsocks": "microsocks"}
+#: Proxies, and the Debian packages with the programs. None of these listens anywhere before a test has it do so.
+PROXIES = {"tinyproxy": "tinyproxy-bin", "microsocks": "microsocks", "haproxy": "haproxy"}
 INSTALL_TIMEOUT = 900.0
 
 

@@ -44,7 +44,7 @@ from ._driver.reconnect import Connections, Reopening
 from ._driver.server import ServerConnection
 from ._driver.serving import ListenPlan, ServePlan, StreamServePlan
 from ._driver.statistics import Latency, Statistics
-from ._driver.tally import Countable, Tally
+from ._driver.tally import Tally
 from ._errors import (
     BindFailed,
     ConnectionClosed,
@@ -193,7 +193,6 @@ __all__ = [
     "ConnectionRefused",
     "ConnectionTimeout",
     "Connections",
-    "Countable",
     "DatagramBinding",
     "DatagramCodec",
     "DatagramPeer",
@@ -331,70 +330,46 @@ __all__ = [
 
 
 #: Imported when first asked for: who does not compress does not load zlib, and who has no datagrams not their rules.
-_LAZY: Final = MappingProxyType(
+_LAZY_NAMES: Final = MappingProxyType(
     {
-        "TcpConnectOptions": "._packets.plans",
-        "TcpServeOptions": "._packets.plans",
-        "UdpServeOptions": "._packets.plans",
-        "AsyncDatagramLink": "._packets.binding",
-        "AsyncUdpPeer": "._packets.binding",
-        "DatagramBinding": "._packets.binding",
-        "LonePeer": "._packets.binding",
-        "Waiters": "._packets.binding",
-        "socket_drops": "._packets.binding",
-        "UdpConnectPlan": "._packets.plans",
-        "UdpServePlan": "._packets.plans",
-        "Address": "._packets.session",
-        "AsyncBridge": "._packets.bridge_async",
-        "BridgeClient": "._packets.bridge_async",
-        "BridgeServer": "._packets.bridge_async",
-        "BridgeBase": "._packets.bridge",
-        "BridgeDoors": "._packets.bridge",
-        "BridgeOptions": "._packets.bridge_options",
-        "ConnectionMetrics": "._driver.metrics",
-        "ErrorMetrics": "._driver.metrics",
-        "LatencyMetrics": "._driver.metrics",
-        "MemoryMetrics": "._driver.metrics",
-        "Metrics": "._driver.metrics",
-        "RateMetrics": "._driver.metrics",
-        "TrafficMetrics": "._driver.metrics",
-        "PROMETHEUS_CONTENT_TYPE": "._driver.prometheus",
-        "prometheus_text": "._driver.prometheus",
-        "AsyncPool": "._driver.pool_async",
-        "Compress": "._pipeline.compression",
-        "DatagramCodec": "._packets.packet",
-        "DatagramPeer": "._packets.datagram",
-        "DatagramServer": "._packets.server",
-        "DatagramStatistics": "._packets.statistics",
-        "Delimited": "._packets.delimited",
-        "Encrypt": "._pipeline.encryption",
-        "Frames": "._packets.frames",
-        "FramesConnection": "._packets.frames",
-        "KeyRing": "._pipeline.keys",
-        "LengthPrefixed": "._packets.prefixed",
-        "Netstring": "._packets.netstring",
-        "PeerEvent": "._packets.server",
-        "PerMessageDeflate": "._extensions.permessage_deflate",
-        "Pipeline": "._pipeline.pipeline",
-        "PipelineSession": "._pipeline.session",
-        "PoolBase": "._driver.pool_base",
-        "PoolLimits": "._driver.pool_limits",
-        "PoolRuntime": "._driver.pool_async",
-        "PoolSlot": "._driver.pool_parts",
-        "PoolStatistics": "._driver.pool_statistics",
-        "PoolTicket": "._driver.pool_parts",
-        "Raw": "._packets.raw",
-        "ServerStatistics": "._packets.statistics",
-        "StreamCodec": "._packets.codec",
-        "StreamConnection": "._packets.stream",
-        "StreamDecoder": "._packets.codec",
-        "TcpCodec": "._packets.plans",
-        "TcpConnectPlan": "._packets.plans",
-        "TcpEngine": "._packets.plans",
-        "TcpServePlan": "._packets.plans",
-        "VarintPrefixed": "._packets.prefixed",
+        "._driver.metrics": (
+            "ConnectionMetrics ErrorMetrics LatencyMetrics MemoryMetrics Metrics RateMetrics TrafficMetrics"
+        ),
+        "._driver.pool_async": "AsyncPool PoolRuntime",
+        "._driver.pool_base": "PoolBase",
+        "._driver.pool_limits": "PoolLimits",
+        "._driver.pool_parts": "PoolSlot PoolTicket",
+        "._driver.pool_statistics": "PoolStatistics",
+        "._driver.prometheus": "PROMETHEUS_CONTENT_TYPE prometheus_text",
+        "._extensions.permessage_deflate": "PerMessageDeflate",
+        "._packets.binding": "AsyncDatagramLink AsyncUdpPeer DatagramBinding LonePeer socket_drops Waiters",
+        "._packets.bridge": "BridgeBase BridgeDoors",
+        "._packets.bridge_async": "AsyncBridge BridgeClient BridgeServer",
+        "._packets.bridge_options": "BridgeOptions",
+        "._packets.codec": "StreamCodec StreamDecoder",
+        "._packets.datagram": "DatagramPeer",
+        "._packets.delimited": "Delimited",
+        "._packets.frames": "Frames FramesConnection",
+        "._packets.netstring": "Netstring",
+        "._packets.packet": "DatagramCodec",
+        "._packets.plans": (
+            "TcpCodec TcpConnectOptions TcpConnectPlan TcpEngine TcpServeOptions TcpServePlan UdpConnectPlan "
+            "UdpServeOptions UdpServePlan"
+        ),
+        "._packets.prefixed": "LengthPrefixed VarintPrefixed",
+        "._packets.raw": "Raw",
+        "._packets.server": "DatagramServer PeerEvent",
+        "._packets.session": "Address",
+        "._packets.statistics": "DatagramStatistics ServerStatistics",
+        "._packets.stream": "StreamConnection",
+        "._pipeline.compression": "Compress",
+        "._pipeline.encryption": "Encrypt",
+        "._pipeline.keys": "KeyRing",
+        "._pipeline.pipeline": "Pipeline",
+        "._pipeline.session": "PipelineSession",
     }
 )
+_LAZY: Final = MappingProxyType({name: module for module, names in _LAZY_NAMES.items() for name in names.split()})
 
 
 def __getattr__(name: str) -> object:

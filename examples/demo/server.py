@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import signal
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -15,9 +16,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from wsproto_asyncio import WebSocket, broadcast, serve
-from wsproto_core import SAME_ORIGIN, Limits, LocalProtocolError, PerMessageDeflate, Request, Response
+from wsproto_core import SAME_ORIGIN, LocalProtocolError, PerMessageDeflate, Request, Response
 
 MAX_NAME, MAX_TEXT, MAX_HISTORY, MAX_ENDINGS = 24, 2000, 50, 200
+ORIGINS = [SAME_ORIGIN, None]  # this page, and programs, which send none; but no page from elsewhere
+DEFLATE = PerMessageDeflate()
 
 
 class Room:
@@ -122,21 +125,14 @@ PAGES = {
 }
 
 
-def process_request(_: WebSocket, request: Request) -> Response | None:
+def answer(_: WebSocket, request: Request) -> Response | None:
     """Answer plain HTTP; `None` goes on with the WebSocket handshake."""
     return None if request.path == "/chat" else PAGES.get(request.path, Response(404, body=b"not found\n"))
 
 
 async def main(host: str, port: int) -> None:
     async with serve(
-        Room().visit,
-        host,
-        port,
-        process_request=process_request,
-        origins=[SAME_ORIGIN, None],  # this page, and programs, which send none; but no page from elsewhere
-        compression=PerMessageDeflate(),
-        limits=Limits(message_size=1024 * 1024),
-        max_connections=100,
+        Room().visit, host, port, process_request=answer, origins=ORIGINS, compression=DEFLATE, max_connections=100
     ) as server:
         print(f"http://{host}:{server.port}/ - open two tabs", flush=True)
         await server.serve_forever()
@@ -146,5 +142,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="A chat room for the browser.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8765)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # like Ctrl-C: says 1001 to everybody
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(main(**vars(parser.parse_args())))

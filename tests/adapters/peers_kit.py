@@ -10,7 +10,7 @@ import gc
 import inspect
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import ModuleType
@@ -68,6 +68,8 @@ class ServerLike(Protocol):
     def port(self) -> int: ...
     @property
     def connections(self) -> Collection[Peer]: ...
+    @property
+    def datagram_statistics(self) -> Sequence[Any]: ...
     async def close(self, code: int = 1001, reason: str = "", *, grace_period: float = 10.0) -> None: ...
 
 

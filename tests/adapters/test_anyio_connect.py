@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -108,7 +108,7 @@ def test_an_unknown_keyword_is_a_type_error_at_once(name: str) -> None:
 )
 def test_an_option_that_cannot_work_is_named_at_once(options: dict[str, Any], words: str) -> None:
     with pytest.raises((ValueError, TypeError), match=words):
-        connect(**{"uri": "ws://localhost/", **options})
+        cast(Any, connect)(**{"uri": "ws://localhost/", **options})
 
 
 # --- no connection ----------------------------------------------------------------------------------------------------

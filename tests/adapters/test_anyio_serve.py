@@ -34,7 +34,7 @@ from wsproto_anyio import connect, serve
 )
 def test_an_option_that_cannot_work_is_named_at_once(options: dict[str, Any], words: str) -> None:
     with pytest.raises((ValueError, TypeError), match=words):
-        serve(**{"handler": echo, "port": 0, **options})
+        cast(Any, serve)(**{"handler": echo, "port": 0, **options})
 
 
 # --- sockets ----------------------------------------------------------------------------------------------------------

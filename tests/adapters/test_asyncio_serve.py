@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -42,7 +42,7 @@ from wsproto_core import (
 )
 def test_an_option_that_cannot_work_is_named_at_once(options: dict[str, Any], words: str) -> None:
     with pytest.raises((ValueError, TypeError), match=words):
-        serve(**{"handler": echo, "port": 0, **options})
+        cast(Any, serve)(**{"handler": echo, "port": 0, **options})
 
 
 async def test_a_port_that_is_taken_is_an_os_error() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -46,7 +46,7 @@ async def coroutine(*_: object) -> None:
 )
 def test_an_option_that_cannot_work_is_named_at_once(options: dict[str, Any], words: str) -> None:
     with pytest.raises((ValueError, TypeError), match=words):
-        serve(**{"handler": echo, "port": 0, **options})
+        cast(Any, serve)(**{"handler": echo, "port": 0, **options})
 
 
 def test_a_port_that_is_taken_is_an_os_error() -> None:

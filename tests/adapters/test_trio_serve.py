@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import socket
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
@@ -36,7 +36,7 @@ from wsproto_trio import Server, WebSocket, connect, serve
 )
 def test_an_option_that_cannot_work_is_named_at_once(options: dict[str, Any], words: str) -> None:
     with pytest.raises((ValueError, TypeError), match=words):
-        serve(**{"handler": echo, "port": 0, **options})
+        cast(Any, serve)(**{"handler": echo, "port": 0, **options})
 
 
 @trio_test

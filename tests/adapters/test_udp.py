@@ -315,6 +315,18 @@ async def test_a_cancelled_recv_loses_nothing(stage: Stage) -> None:
             assert await ends.client.recv() == str(number).encode()
 
 
+@on_every_stage()
+async def test_a_server_tells_what_its_socket_has_seen(stage: Stage) -> None:
+    async with serving(stage, "serve_udp", echo) as server, connecting(stage, "connect_udp", *at(server)) as peer:
+        await peer.send(b"hello")
+        await peer.recv()
+        (seen,) = server.datagram_statistics
+        assert (seen.peers, seen.peers_total, seen.cookies_sent) == (1, 1, 1)
+        assert (seen.expected, seen.lost, seen.socket_drops) == (1, 0, 0)
+    async with serving(stage, "serve_tcp", echo) as server:
+        assert server.datagram_statistics == []
+
+
 # --- what gets lost ---------------------------------------------------------------------------------------------------
 
 

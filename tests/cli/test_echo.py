@@ -64,6 +64,17 @@ def test_plain_http_gets_a_text(runtime: tuple[str, ...]) -> None:
         client.close()
 
 
+@every_runtime
+def test_a_proxy_tells_who_the_client_is(runtime: tuple[str, ...]) -> None:
+    with (
+        echo(*runtime, "-v", "--proxied-by", "192.0.2.0/24", "--proxied-by", "127.0.0.1") as server,
+        socket.create_connection(("127.0.0.1", server.port)) as client,
+    ):
+        client.sendall(b"PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n" + UPGRADE)
+        assert b" 101 " in client.recv(4096)
+        server.stderr.until(r"#1 open: 192\.0\.2\.7:56324 /$")
+
+
 def test_compression_is_accepted_unless_forbidden() -> None:
     for options, extensions in (((), 1), (("--no-compression",), 0)):
         with echo(*options) as server, connect(server.uri) as ws:

@@ -116,6 +116,56 @@ def test_a_graceful_restart_replaces_every_worker(server: Echo, stack: ExitStack
     assert visit(stack, server)[1] in after
 
 
+@pytest.mark.parametrize("runtime", ["asyncio", "trio", "anyio", "threads"])
+def test_a_drained_worker_ends_with_its_last_connection(runtime: str, stack: ExitStack) -> None:
+    with echo("--workers", "1", "-v", "--drain", "none", "--runtime", runtime) as server:
+        (first,) = pids(server, 1)
+        server.signal(signal.SIGHUP)  # nobody is there to wait for
+        (before,) = pids(server, 1)
+        server.stderr.until(rf"worker {first} ended with exit status 0$")
+        ws, _ = visit(stack, server)
+        server.signal(signal.SIGHUP)
+        (after,) = pids(server, 1)
+        while [visit(stack, server)[1] for _ in range(3)] != [after] * 3:
+            pass  # the one before has not heard yet
+        ws.send("still there?")
+        assert ws.recv() == "still there?"
+        stack.close()
+        server.stderr.until(rf"worker {before} ended with exit status 0$")
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+        assert "Traceback" not in server.stderr.text()
+
+
+def test_a_drain_has_an_end(stack: ExitStack) -> None:
+    with echo("--workers", "1", "-v", "--drain", "0.5") as server:
+        pids(server, 1)
+        ws, _ = visit(stack, server)
+        server.signal(signal.SIGHUP)
+        pids(server, 1)
+        ws.send("still there?")
+        assert ws.recv() == "still there?"
+        assert close_code(ws) == 1001
+
+
+@pytest.mark.parametrize("drain", ["0", "none"])
+def test_a_handshake_in_the_middle_of_a_restart_is_answered(drain: str) -> None:
+    with (
+        echo("--workers", "1", "-v", "--drain", drain) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as client,
+    ):
+        (before,) = pids(server, 1)
+        client.sendall(UPGRADE[:30])
+        server.signal(signal.SIGHUP)
+        pids(server, 1)
+        client.sendall(UPGRADE[30:])
+        answer = client.recv(4096)
+        # Which of them depends on when the worker hears of the restart.
+        assert b" 101 " in answer or (b" 503 " in answer and b"retry-after: " in answer.lower())
+        client.close()
+        server.stderr.until(rf"worker {before} ended with exit status 0$")
+
+
 def ended(server: Echo) -> set[int]:
     """The workers whose ordinary end was told so far."""
     found = (re.search(r"worker (\d+) ended with exit status 0$", line) for line in server.stderr.seen)

@@ -466,7 +466,7 @@ def test_a_peer_without_a_pipeline(with_pipeline: str) -> None:
     assert isinstance(message, bytes)
     assert len(message) == 6 + 46
     bare.engine.send("bare")
-    told = dict(zip(("client", "server"), ends(wire), strict=True))
+    told: dict[str, CloseReport] = dict(zip(("client", "server"), ends(wire), strict=True))
     assert told.pop(with_pipeline).violation is Violation.NOT_SEALED
     (other,) = told.values()
     assert (other.initiator, other.received_code, other.violation) == (Initiator.PEER, 1008, None)

@@ -120,6 +120,20 @@ def chat(url: str) -> str:
     return f"{url.replace('http', 'ws')}chat"
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_demo_says_goodbye_when_it_is_told_to_end(number: signal.Signals) -> None:
+    with example("demo/server.py", "--port", "0") as process:
+
+        async def visit() -> int | None:
+            async with connect(chat(printed_address(process))) as ws:
+                process.send_signal(number)
+                await ws.wait_closed()
+                return ws.close_code
+
+        assert run(visit()) == 1001
+        assert process.wait(10) == 0
+
+
 HELLO = '{"type": "hello", "name": "Ada", "visitor": "v"}'
 
 

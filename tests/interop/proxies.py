@@ -1,6 +1,8 @@
-"""Real proxies as child processes on free ports of 127.0.0.1: tinyproxy for CONNECT, microsocks for SOCKS5.
+"""Real proxies as child processes on free ports of 127.0.0.1: tinyproxy for CONNECT, microsocks for SOCKS5, HAProxy in
+front of a server.
 
-Both connect to the server from ``EXIT``, another loopback address, so that the server can tell who came through them.
+All of them connect to the server from ``EXIT``, another loopback address, so that the server can tell who came through
+them.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from anyio.streams.tls import TLSListener
 from tests.adapters.sockets_kit import eventually, free_port
 from tests.interop.requirements import require
 
-__all__ = ["EXIT", "Running", "behind_tls", "socks_proxy", "tiny_proxy"]
+__all__ = ["EXIT", "Running", "balancer", "behind_tls", "socks_proxy", "tiny_proxy"]
 
 #: Where their connections to the server come from.
 EXIT = "127.0.0.2"
@@ -72,6 +74,28 @@ def socks_proxy(*options: str) -> AbstractContextManager[Running]:
     """A microsocks with ``options`` on its command line."""
     require("microsocks", shutil.which("microsocks") is not None)
     return running(lambda port: ["microsocks", "-i", "127.0.0.1", "-p", str(port), "-b", EXIT, *options])
+
+
+def balancer(folder: Path, target: int, settings: str) -> AbstractContextManager[Running]:
+    """An HAProxy, configured in ``folder``, before the server at port ``target`` of 127.0.0.1, with these ``settings``
+    for it.
+    """
+    require("haproxy", shutil.which("haproxy") is not None)
+
+    def command(port: int) -> list[str]:
+        configuration = folder / f"haproxy-{port}.cfg"
+        lines = [
+            "defaults",
+            "mode tcp",
+            *(f"timeout {what} 60s" for what in ("connect", "client", "server")),
+            "listen balancer",
+            f"bind 127.0.0.1:{port}",
+            f"server one 127.0.0.1:{target} source {EXIT} {settings}",
+        ]
+        configuration.write_text("\n".join([*lines, ""]), encoding="utf-8")
+        return ["haproxy", "-db", "-q", "-f", str(configuration)]
+
+    return running(command)
 
 
 @contextlib.contextmanager

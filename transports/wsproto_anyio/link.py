@@ -114,6 +114,7 @@ class Link(Waiters):
         try:
             while True:
                 while not self.engine.wants_read:
+                    self._arm()  # the application may have made room for what waits to be expanded
                     await self._readings.wait()
                 self.receive(await stream.receive())
         except EndOfStream:

@@ -35,7 +35,7 @@ class serve(StreamServing[WebSocket]):  # noqa: N801  (it is used like a functio
     Leaving the block closes the server as :meth:`Server.close` does. Cancelling it says 1001 to everybody and waits for
     nobody.
 
-    Raises :exc:`ValueError` or :exc:`TypeError`, naming the option, and :exc:`OSError` where it cannot listen.
+    Raises :exc:`ValueError` or :exc:`TypeError`, naming the option, and :exc:`BindFailed` where it cannot listen.
     """
 
     def __init__(

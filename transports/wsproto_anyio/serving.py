@@ -11,7 +11,16 @@ from anyio import CancelScope, get_current_task, move_on_after
 from anyio import Event as Flag
 from anyio.abc import TaskGroup
 
-from wsproto_core import AsyncReception, BindFailed, ProcessRequest, Reception, Tally
+from wsproto_core import (
+    AsyncReception,
+    BindFailed,
+    DatagramStatistics,
+    ProcessRequest,
+    Reception,
+    ServerStatistics,
+    Tally,
+)
+from wsproto_net import UdpSocket
 
 from .household import Household
 from .link import Link
@@ -83,6 +92,11 @@ class Server(Generic[_P]):
     def tally(self) -> Tally:
         """What its connections have counted so far, those of the past included."""
         return self.reception.counted()
+
+    @property
+    def datagram_statistics(self) -> Sequence[ServerStatistics | DatagramStatistics]:
+        """UDP: what has been counted at each socket, in the order of :attr:`sockets`; no other server has any."""
+        return [one.statistics for one in self._listening if isinstance(one, UdpSocket)]
 
     # --- life ---------------------------------------------------------------------------------------------------------
 

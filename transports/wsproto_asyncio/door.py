@@ -70,7 +70,7 @@ class _Door(Generic[_P]):
 
     close = stop_accepting
 
-    def _welcome(self, sock: socket.socket) -> None:
+    def _welcome(self, sock: socket.socket, address: Any) -> None:
         """A new connection. It counts from now on."""
         server, since = self._server, self._loop.time()
         if not server.reception.approach(sock):
@@ -79,7 +79,6 @@ class _Door(Generic[_P]):
         peer = self._make_peer(self._plan.engine(since), watch=server.reception.watch)
         peer.link.on_made = partial(self._admit, sock, peer)
         peer.link.on_lost = partial(server.reception.leave, peer)
-        address = _address(sock)
         task = server.spawn(partial(self._introduce, sock, peer, address, since))
         task.add_done_callback(partial(self._introduced, sock, peer, address))
 
@@ -121,10 +120,3 @@ class _Door(Generic[_P]):
     def _admit(self, sock: socket.socket, peer: _P) -> None:
         if not self._server.reception.arrive(peer, sock):
             peer.abort()
-
-
-def _address(sock: socket.socket) -> Any:
-    try:
-        return sock.getpeername()
-    except OSError:  # it is gone already
-        return None

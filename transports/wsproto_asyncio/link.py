@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Final, cast
+from typing import Any, ClassVar, Final, cast
 
 from wsproto_core import ByteEngine, Event, Log
 
@@ -35,6 +35,9 @@ class Link(asyncio.Protocol, Waiters):
         self.on_made: Callable[[], None] | None = None
         self.on_lost: Callable[[], None] | None = None
         self.transport: asyncio.Transport | None = None
+        #: The addresses of both ends, as the socket module writes them. A closed transport of uvloop cannot tell.
+        self.local_address: Any = None
+        self.remote_address: Any = None
         self._deliver = deliver
         self._timer: asyncio.TimerHandle | None = None
         self._fires_at = 0.0  # uvloop's handle cannot tell when it is for a deadline that has passed
@@ -54,6 +57,8 @@ class Link(asyncio.Protocol, Waiters):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # Its class says nothing: uvloop's transports are no subclasses of asyncio's.
         self.transport = transport = cast(asyncio.Transport, transport)
+        self.local_address = transport.get_extra_info("sockname")
+        self.remote_address = transport.get_extra_info("peername")
         transport.set_write_buffer_limits(high=_TRANSPORT_BUFFER, low=_TRANSPORT_BUFFER // 4)
         if self.on_made is not None:
             self.on_made()
@@ -131,7 +136,7 @@ class Link(asyncio.Protocol, Waiters):
             transport.abort()
         elif engine.half_close:
             self._end(transport)
-        elif engine.wants_read != self._is_reading:
+        if engine.wants_read != self._is_reading:
             self._set_reading(transport, engine.wants_read)
         self._arm()
 
@@ -147,7 +152,6 @@ class Link(asyncio.Protocol, Waiters):
                 transport.write_eof()
             except OSError:
                 pass  # it is broken already: connection_lost() tells
-            self._set_reading(transport, True)
 
     def _set_reading(self, transport: asyncio.Transport, wanted: bool) -> None:
         if transport.is_closing() or self._peer_ended or wanted is self._is_reading:

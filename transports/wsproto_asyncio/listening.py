@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from wsproto_core import ListenPlan
 from wsproto_net import bind_tcp, bind_udp, bind_unix
@@ -53,12 +53,12 @@ async def bound_sockets(plan: ListenPlan, kind: int) -> list[socket.socket]:
 
 
 class Acceptor:
-    """Hands every connection that comes to ``sock`` to ``welcome``, as a socket that does not block.
+    """Hands every connection that comes to ``sock`` to ``welcome``: a socket that does not block, and whose address.
 
     Not ``loop.create_server``: a PROXY header has to be read before there is a transport, which reads ahead.
     """
 
-    def __init__(self, sock: socket.socket, welcome: Callable[[socket.socket], None]) -> None:
+    def __init__(self, sock: socket.socket, welcome: Callable[[socket.socket, Any], None]) -> None:
         self._socket = sock
         self._welcome = welcome
         self._loop = asyncio.get_running_loop()
@@ -89,7 +89,7 @@ class Acceptor:
     def _accept_some(self) -> None:
         for _ in range(_MAX_AT_ONCE):
             try:
-                sock, _ = self._socket.accept()
+                sock, address = self._socket.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
@@ -98,7 +98,7 @@ class Acceptor:
                 self._task = self._loop.create_task(self._pause())
                 return
             sock.setblocking(False)
-            self._welcome(sock)
+            self._welcome(sock, address)
 
     async def _pause(self) -> None:
         await asyncio.sleep(_PAUSE)
@@ -107,12 +107,12 @@ class Acceptor:
     async def _accept_by_turns(self) -> None:
         while True:
             try:
-                sock, _ = await self._loop.sock_accept(self._socket)
+                sock, address = await self._loop.sock_accept(self._socket)
             except OSError as error:
                 self._complain(error)
                 await asyncio.sleep(_PAUSE)
             else:
-                self._welcome(sock)
+                self._welcome(sock, address)
 
     def _complain(self, error: OSError) -> None:
         Link.log.error("cannot accept a connection now: %s", error)

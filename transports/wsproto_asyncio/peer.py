@@ -45,12 +45,12 @@ class StreamPeer(AsyncPeer[_E]):
     @property
     def local_address(self) -> Any:
         """This end, as the socket module writes addresses; ``None`` when there is no transport."""
-        return self._extra("sockname")
+        return self.link.local_address
 
     @property
     def remote_address(self) -> Any:
         """The other end, as the socket module writes addresses, or as a trusted proxy tells it; else ``None``."""
-        return self.seen_from(self._extra("peername"))
+        return self.seen_from(self.link.remote_address)
 
     @property
     def transport(self) -> asyncio.Transport | None:
@@ -69,9 +69,6 @@ class StreamPeer(AsyncPeer[_E]):
             self.opened()
         if rest:
             self.link.data_received(rest)
-
-    def _extra(self, name: str) -> Any:
-        return None if self.link.transport is None else self.link.transport.get_extra_info(name)
 
 
 class TcpPeer(StreamPeer[TcpEngine]):

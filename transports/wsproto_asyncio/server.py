@@ -31,7 +31,7 @@ class serve(StreamServing[WebSocket]):  # noqa: N801  (it is used like a functio
       :class:`Response` of its own (a health check, a page, a refusal); ``None`` goes on with the handshake.
     * ``options``: those of :class:`ServeOptions`.
 
-    Raises :exc:`ValueError` or :exc:`TypeError`, naming the option, and :exc:`OSError` where it cannot listen.
+    Raises :exc:`ValueError` or :exc:`TypeError`, naming the option, and :exc:`BindFailed` where it cannot listen.
     """
 
     def __init__(

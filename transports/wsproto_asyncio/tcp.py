@@ -82,7 +82,7 @@ class serve_tcp(StreamServing[TcpPeer]):  # noqa: N801  (it is used like a funct
     * ``host``, ``port``, ``sock``, ``ssl``: as in :func:`serve`; ``options``: those of :class:`TcpServeOptions`.
     * ``max_connections``: beyond it a connection is closed at once, with 1013 where there are close codes.
 
-    Raises :exc:`ValueError` or :exc:`TypeError`, naming the option, and :exc:`OSError` where it cannot listen.
+    Raises :exc:`ValueError` or :exc:`TypeError`, naming the option, and :exc:`BindFailed` where it cannot listen.
     """
 
     def __init__(

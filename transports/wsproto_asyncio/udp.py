@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, Final, Unpack
 
 from wsproto_core import (
+    Address,
     DatagramCodec,
     DatagramPeer,
     DatagramServer,
@@ -60,6 +61,15 @@ class _Socket(UdpSocket[UdpPeer]):
 
     def now(self) -> float:
         return self._loop.time()
+
+    def receive_one(self) -> tuple[bytes, int | None, Address] | None:
+        try:
+            return super().receive_one()
+        except OSError:
+            # libuv, below uvloop, watches no longer a socket that has complained.
+            self._loop.remove_reader(self.socket)
+            self._loop.add_reader(self.socket, self.readable)
+            raise
 
     def arm(self, deadline: float | None, *, wants_write: bool) -> None:
         if self._timer is not None:
@@ -134,7 +144,7 @@ class serve_udp(Serving[UdpPeer]):  # noqa: N801  (it is used like a function)
     * ``codec``: as in :class:`DatagramServer`; ``options``: those of :class:`UdpServeOptions`.
     * ``host``, ``port``: where to listen; or ``sock``, one or several bound UDP sockets.
 
-    Raises :exc:`ValueError` or :exc:`TypeError`, naming the option, and :exc:`OSError` where it cannot listen.
+    Raises :exc:`ValueError` or :exc:`TypeError`, naming the option, and :exc:`BindFailed` where it cannot listen.
     """
 
     def __init__(

@@ -6,7 +6,8 @@ Ctrl-C (SIGINT) and SIGTERM close every connection with 1001 and end with exit
 status 0; a second signal does not wait.
 
 With --workers a worker that dies is replaced, and SIGHUP restarts all of them:
-new ones start, and once they are ready the old ones close their connections.
+new ones start, and once they are ready the old ones let nobody else in and,
+after --drain seconds at the latest, close their connections.
 
 Sockets that a service manager hands down (LISTEN_FDS, as systemd does) are used
 instead of --host, --port and --unix.
@@ -54,6 +55,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--uvloop", action="store_true", help="use uvloop instead of asyncio's own event loop")
     add("--workers", metavar="N", type=values.count, help="serve with so many processes (default: with this one)")
     add(
+        "--drain", metavar="SECONDS|none", type=values.wait, default=0.0,
+        help="how long a restart leaves connections with the old workers (default: %(default)g)",
+    )  # fmt: skip
+    add(
+        "--proxied-by", metavar="ADDRESS", action="append", type=values.proxy_address, default=[],
+        help="what connects from this address or network, or unix:, begins with a PROXY header that tells who the "
+        "client is; may be repeated",
+    )  # fmt: skip
+    add(
         "--max-message-size", metavar="BYTES|none", type=values.count_or_none, default=_LIMITS.message_size,
         help="the largest message to accept (default: %(default)s)",
     )  # fmt: skip
@@ -93,6 +103,8 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError("argument --uvloop: uvloop is not installed; pip install 'wsproto-core[fast]'")
     if options.workers is not None and os.name != "posix":
         raise UsageError("argument --workers: not on this system")
+    if options.drain != 0 and options.workers is None:
+        raise UsageError("argument --drain: needs --workers")
     tls_context(options)
 
 

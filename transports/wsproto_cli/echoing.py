@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ssl
+import threading
 from collections.abc import Callable, Sequence
 from itertools import count
 from socket import socket
@@ -33,6 +34,10 @@ class Echo:
     def __init__(self, log: Log) -> None:
         self._log = log
         self._numbers = count(1)
+        # Guards what is below: with threads, handlers end at the same time.
+        self._lock = threading.Lock()
+        self._open: set[int] = set()
+        self._empty: Callable[[], None] | None = None
 
     async def handle(self, ws: wsproto_asyncio.WebSocket) -> None:
         """Send back what comes. Whoever does not read what it gets is not read from either: ``send`` waits."""
@@ -68,8 +73,22 @@ class Echo:
         body = b"This is a WebSocket echo server: what you send comes back. Try: wsproto connect\n"
         return Response(200, {"Content-Type": "text/plain; charset=utf-8"}, body)
 
+    def when_empty(self, tell: Callable[[], None]) -> None:
+        """Call ``tell`` once, when no connection is left, which may be now."""
+        with self._lock:
+            self._empty = tell
+        self._check_empty()
+
+    def _check_empty(self) -> None:
+        with self._lock:
+            if self._open or self._empty is None:
+                return
+            tell, self._empty = self._empty, None
+        tell()
+
     def _begin(self, ws: _WebSocket) -> int:
-        number = next(self._numbers)
+        with self._lock:
+            self._open.add(number := next(self._numbers))
         target = ws.request.target if ws.request else "/"
         self._log(f"#{number} open: {_address(ws)} {without_secrets(printable(target))}")
         return number
@@ -78,6 +97,9 @@ class Echo:
         counts = ws.statistics
         end = printable(str(ws.close_report)) if ws.close_report else "closing"
         self._log(f"#{number} {end}; messages: {counts.messages_received} in, {counts.messages_sent} out")
+        with self._lock:
+            self._open.discard(number)
+        self._check_empty()
 
 
 def serve_options(options: argparse.Namespace, sockets: Sequence[socket], echo: Echo) -> dict[str, Any]:
@@ -86,6 +108,7 @@ def serve_options(options: argparse.Namespace, sockets: Sequence[socket], echo: 
         "sock": list(sockets),
         "ssl": tls_context(options),
         "max_connections": options.max_connections,
+        "proxied_by": options.proxied_by,
         "process_request": echo.answer_http,
         "compression": None if options.no_compression else PerMessageDeflate(),
         "limits": Limits(message_size=options.max_message_size),

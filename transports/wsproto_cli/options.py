@@ -19,6 +19,7 @@ from wsproto_core import (
     BearerCredentials,
     ClientConnection,
     Headers,
+    TrustedProxies,
     is_wire_code,
     parse_uri,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "naming_file",
     "origin",
     "port",
+    "proxy_address",
     "seconds",
     "seconds_or_none",
     "subprotocol",
@@ -76,6 +78,15 @@ def port(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or len(text) > 5 or int(text) > 65535:
         raise ArgumentTypeError(f"expected a port, 0 to 65535, not {text!r}")
     return int(text)
+
+
+def proxy_address(text: str) -> str:
+    """An address or network of proxies to trust, or ``unix:``."""
+    try:
+        TrustedProxies([text])
+    except ValueError as error:
+        raise ArgumentTypeError(str(error).removeprefix("proxied_by: ")) from None
+    return text
 
 
 def seconds(text: str) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import functools
+import os
 import signal
 from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -38,6 +39,13 @@ class Life:
 
     listening: Callable[[], None]
     closing: Callable[[], None]
+    #: Signals at which it lets nobody else in, and begins to close when everybody is gone.
+    drain_signals: Sequence[int] = ()
+
+    @property
+    def signals(self) -> Sequence[int]:
+        """All that it waits for."""
+        return (*STOP_SIGNALS, *self.drain_signals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +80,17 @@ def serve(options: argparse.Namespace, sockets: Sequence[socket], log: Log, life
 
 async def _live(server: _Server, receive_signals: _SignalReceiver) -> None:
     async with server.serve(server.echo.handle, **server.arguments) as running:
-        with receive_signals(*STOP_SIGNALS) as signals:
+        with receive_signals(*server.life.signals) as signals:
             server.life.listening()
-            await anext(signals)
+            while await anext(signals) not in STOP_SIGNALS:
+                await running.stop_accepting()
+                server.echo.when_empty(_stop)
         server.life.closing()
         await running.close(grace_period=GRACE_PERIOD)
+
+
+def _stop() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 # --- asyncio ------------------------------------------------------------------------------------------------------
@@ -136,20 +150,22 @@ def _run_library(name: str, server: _Server) -> None:
 
 def _run_threads(server: _Server) -> None:
     with server.serve(server.echo.handle_in_thread, **server.arguments) as running:
-        with _signals() as arrivals:
+        with _signals(server.life.signals) as arrivals:
             server.life.listening()
-            arrivals.get()
+            while arrivals.get() not in STOP_SIGNALS:
+                running.stop_accepting()
+                server.echo.when_empty(_stop)
         server.life.closing()
         running.close(grace_period=GRACE_PERIOD)
 
 
 @contextmanager
-def _signals() -> Generator[SimpleQueue[None], None, None]:
+def _signals(numbers: Sequence[int]) -> Generator[SimpleQueue[int], None, None]:
     """Signals as the items of a queue of the one kind that a handler may put into while the same thread waits."""
-    arrivals: SimpleQueue[None] = SimpleQueue()
+    arrivals: SimpleQueue[int] = SimpleQueue()
     with ExitStack() as handlers:
-        for number in STOP_SIGNALS:
-            handlers.callback(_handle_natively(number, functools.partial(arrivals.put, None)))
+        for number in numbers:
+            handlers.callback(_handle_natively(number, functools.partial(arrivals.put, number)))
         yield arrivals
 
 

@@ -38,13 +38,14 @@ class Worker:
     """A worker that runs, or has run. Made by :meth:`start`."""
 
     def __init__(self, process: asyncio.subprocess.Process, lifeline: socket.socket) -> None:
-        #: Whether it was told to end, so that its end is no surprise.
+        #: Whether it was told to end, some time or other, so that its end is no surprise.
         self.is_stopping: bool = False
         self.pid: int = process.pid
         self._process = process
         self._lifeline = lifeline
         self._loop = asyncio.get_running_loop()
         self._started_at = self._loop.time()
+        self._is_told_to_close = False
 
     @classmethod
     async def start(cls, options: argparse.Namespace, sockets: Sequence[socket.socket]) -> Worker:
@@ -74,10 +75,20 @@ class Worker:
 
     def stop(self) -> None:
         """Tell it to close its connections and to end; beyond the grace period it is killed. Harmless twice."""
-        if not self.is_stopping:
-            self.is_stopping = True
+        if not self._is_told_to_close:
+            self.is_stopping = self._is_told_to_close = True
             self._signal(signal.SIGTERM)
             self._loop.call_later(_END_TIMEOUT, self._kill)
+
+    def retire(self, drain: float | None) -> None:
+        """Tell it to let nobody else in, and to end once everybody is gone; :meth:`stop` it after ``drain`` seconds."""
+        self.is_stopping = True
+        if drain == 0:
+            self.stop()
+            return
+        self._signal(signal.SIGHUP)
+        if drain is not None:
+            self._loop.call_later(drain, self.stop)
 
     async def ended(self) -> str:
         """Wait for its end; return how it ended, in words."""

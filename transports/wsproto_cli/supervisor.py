@@ -32,7 +32,8 @@ _LONG_LIFE: Final = 30.0
 async def supervise(options: argparse.Namespace, sockets: Sequence[Sequence[socket]], log: Log, life: Life) -> int:
     """Run one worker for each element of ``sockets`` until SIGINT or SIGTERM; return the exit status.
 
-    SIGHUP restarts them: new ones start, and once they are ready the ones before close their connections with 1001.
+    SIGHUP restarts them: new ones start, and once they are ready the ones before let nobody else in and, after
+    ``options.drain`` seconds at the latest, close their connections with 1001.
     """
     supervisor = _Supervisor(options, sockets, log)
     with open_signal_receiver(*STOP_SIGNALS, signal.SIGHUP) as signals:
@@ -131,7 +132,7 @@ class _Slot:
         before, self._worker = self._worker, worker
         self._supervisor.run(self._look_after(worker))
         if before is not None:
-            before.stop()
+            before.retire(self._options.drain)
 
     async def _look_after(self, worker: Worker) -> None:
         """Wait for the end of ``worker``; if it is a surprise, find another one."""

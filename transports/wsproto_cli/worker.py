@@ -2,7 +2,7 @@
 
 The order is JSON: the command's options, and descriptors that the worker inherits: the sockets to serve on and its end
 of the lifeline, a pair of connected sockets. The worker writes to it once it is ready. When the other end is gone, so
-is the supervisor, however that came about, and the worker ends too.
+is the supervisor, however that came about, and the worker ends too. SIGHUP tells it that another one takes its place.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ def main(order: str) -> int:
     lifeline = socket.socket(fileno=told["lifeline"])
     sockets = [socket.socket(fileno=fileno) for fileno in told["sockets"]]
     threading.Thread(target=_stop_at_the_end_of, args=(lifeline,), daemon=True).start()
-    life = Life(listening=functools.partial(lifeline.sendall, b"!"), closing=_nothing)
+    ready = functools.partial(lifeline.sendall, b"!")
+    life = Life(listening=ready, closing=_nothing, drain_signals=(signal.SIGHUP,))
     try:
         serve(options, sockets, _log if options.verbose else _silence, life)
     except UsageError as error:  # a certificate that could be read when the command began, perhaps

@@ -65,25 +65,24 @@ class _Door(Generic[_P]):
 
     close = stop_accepting
 
-    def _welcome(self, sock: socket.socket) -> None:
+    def _welcome(self, sock: socket.socket, address: Any) -> None:
         """A new connection. It counts from now on."""
         visitor, since = Plain(sock), monotonic()
         peer = self._make_peer(self._plan.engine(since), watch=self._server.watch)
         peer.link.on_abort = functools.partial(_shut, sock)
         peer.link.on_lost = functools.partial(self._server.tell, peer)
-        if not self._server.admit(peer, functools.partial(self._begin, peer, visitor, since)):
+        if not self._server.admit(peer, functools.partial(self._begin, peer, visitor, address, since)):
             visitor.close()
 
-    def _begin(self, peer: _P, visitor: Plain, since: float) -> bool:
+    def _begin(self, peer: _P, visitor: Plain, address: Any, since: float) -> bool:
         """Let a connection introduce itself, and ``peer`` have it. Returns whether that went well."""
         limit = self._plan.opening_timeout
-        steps = self._plan.where.introduction(visitor.remote_address, secure=self._ssl is not None)
+        steps = self._plan.where.introduction(address, secure=self._ssl is not None)
         try:
             stream, peer.proxied = _walk(steps, visitor, self._ssl, None if limit is None else since + limit)
         except (OSError, RemoteProtocolError) as error:
             peer.link.give_up(visitor)
-            words = "%s was dropped, and no connection yet: %r"
-            Link.log.log(logging.DEBUG, words, visitor.remote_address, error)
+            Link.log.log(logging.DEBUG, "%s was dropped, and no connection yet: %r", address, error)
             return False
         peer.link.start(stream)
         return True

@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from selectors import EVENT_READ
-from typing import Final
+from typing import Any, Final
 
 from wsproto_core import ListenPlan
 from wsproto_net import bind_tcp, bind_udp, bind_unix
@@ -52,9 +52,9 @@ def bound_sockets(plan: ListenPlan, kind: int) -> list[socket.socket]:
 
 
 class Acceptor:
-    """Hands every connection that comes to ``sockets`` to ``admit``, in a thread of its own."""
+    """Hands every connection that comes to ``sockets`` to ``admit``, with its address, in a thread of its own."""
 
-    def __init__(self, sockets: Sequence[socket.socket], admit: Callable[[socket.socket], None]) -> None:
+    def __init__(self, sockets: Sequence[socket.socket], admit: Callable[[socket.socket, Any], None]) -> None:
         #: Those that listen; none once it is closed.
         self.sockets: Sequence[socket.socket] = sockets
         self._admit = admit
@@ -92,14 +92,14 @@ class Acceptor:
     def _accept(self, listening: socket.socket) -> bool:
         """Accept one; return whether the next one may be accepted at once."""
         try:
-            sock, _ = listening.accept()
+            sock, address = listening.accept()
         except OSError as error:
             if error.errno not in _EXHAUSTION:
                 return True  # it has gone again, or another process was faster
             Link.log.error("cannot accept for now", exc_info=error)
             return False
         try:
-            self._admit(sock)
+            self._admit(sock, address)
         except Exception as error:  # whatever one client is the cause of, the others are served
             sock.close()
             Link.log.error("a connection could not be served", exc_info=error)

@@ -41,7 +41,7 @@ def serve(
       (a health check, a page, a refusal); ``None`` goes on with the handshake.
     * ``options``: those of :class:`ServeOptions`.
 
-    Raises :exc:`ValueError` or :exc:`TypeError`, naming the option, and :exc:`OSError` where it cannot listen.
+    Raises :exc:`ValueError` or :exc:`TypeError`, naming the option, and :exc:`BindFailed` where it cannot listen.
     """
     check_function("handler", handler)
     if process_request is not None:

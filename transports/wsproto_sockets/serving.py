@@ -10,7 +10,20 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
-from wsproto_core import BindFailed, CloseCode, Closed, Event, Reception, Request, Response, State, Tally
+from wsproto_core import (
+    BindFailed,
+    CloseCode,
+    Closed,
+    DatagramStatistics,
+    Event,
+    Reception,
+    Request,
+    Response,
+    ServerConnection,
+    ServerStatistics,
+    Tally,
+)
+from wsproto_net import UdpSocket
 
 from .blocking import BlockingPeer
 from .link import Link
@@ -85,7 +98,15 @@ class Server(Generic[_P]):
     def tally(self) -> Tally:
         """What its connections have counted so far, those of the past included."""
         with self._lock:
-            return self.reception.counted()
+            tally, present = self.reception.stocktaking()
+        for peer in present:
+            tally.add_traffic(peer)
+        return tally
+
+    @property
+    def datagram_statistics(self) -> Sequence[ServerStatistics | DatagramStatistics]:
+        """UDP: what has been counted at each socket, in the order of :attr:`sockets`; no other server has any."""
+        return [one.statistics for one in self._listening if isinstance(one, UdpSocket)]
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -200,7 +221,7 @@ class Server(Generic[_P]):
             self._leave(peer, threading.current_thread())
 
     def _leave(self, peer: _P, thread: threading.Thread) -> None:
-        with self._lock:
+        with peer.changing(), self._lock:  # its counts are read
             self.reception.leave(peer)
             self._threads.discard(thread)
 
@@ -216,14 +237,14 @@ class Server(Generic[_P]):
 
     def _receive(self, peer: _P) -> bool:
         """Let ``peer`` in, or not; return whether its connection is open."""
-        if peer.state is not State.CONNECTING:  # its protocol has no handshake
-            with self._lock:
-                is_welcome = self.reception.welcomes(peer)
-            if not is_welcome:
-                peer.close_nowait(CloseCode.TRY_AGAIN_LATER)
-            return is_welcome
-        request = peer.await_request()
-        return isinstance(request, Request) and self._answer(peer, request)
+        if isinstance(peer.engine, ServerConnection):
+            request = peer.await_request()
+            return isinstance(request, Request) and self._answer(peer, request)
+        with self._lock:  # its protocol has no handshake
+            is_welcome = self.reception.welcomes(peer)
+        if not is_welcome:
+            peer.close_nowait(CloseCode.TRY_AGAIN_LATER)
+        return is_welcome
 
     def _answer(self, peer: _P, request: Request) -> bool:
         with self._lock:

@@ -91,7 +91,7 @@ def serve_tcp(
     * ``host``, ``port``, ``sock``, ``ssl``: as in :func:`serve`; ``options``: those of :class:`TcpServeOptions`.
     * ``max_connections``: beyond it a connection is closed at once, with 1013 where there are close codes.
 
-    Raises :exc:`ValueError` or :exc:`TypeError`, naming the option, and :exc:`OSError` where it cannot listen.
+    Raises :exc:`ValueError` or :exc:`TypeError`, naming the option, and :exc:`BindFailed` where it cannot listen.
     """
 
     check_function("handler", handler)

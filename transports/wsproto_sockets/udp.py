@@ -13,10 +13,12 @@ from wsproto_core import (
     DatagramCodec,
     DatagramPeer,
     DatagramServer,
+    DatagramStatistics,
     Event,
     Log,
     LonePeer,
     MessageOptions,
+    ServerStatistics,
     UdpConnectPlan,
     UdpServeOptions,
     UdpServePlan,
@@ -65,6 +67,11 @@ class _Socket(UdpSocket[UdpPeer]):
 
     def _make(self, engine: DatagramPeer) -> UdpPeer:
         return UdpPeer(engine, _PeerLink(self, engine), self.socket.getsockname(), watch=self._watch)
+
+    @property
+    def statistics(self) -> ServerStatistics | DatagramStatistics:
+        with self.waiters.changed:
+            return super().statistics
 
     def now(self) -> float:
         return monotonic()
@@ -195,7 +202,7 @@ def serve_udp(
     * ``codec``: as in :class:`DatagramServer`; ``options``: those of :class:`UdpServeOptions`.
     * ``host``, ``port``: where to listen; or ``sock``, one or several bound UDP sockets.
 
-    Raises :exc:`ValueError` or :exc:`TypeError`, naming the option, and :exc:`OSError` where it cannot listen.
+    Raises :exc:`ValueError` or :exc:`TypeError`, naming the option, and :exc:`BindFailed` where it cannot listen.
     """
 
     check_function("handler", handler)

@@ -56,7 +56,7 @@ class _Door(Generic[_P]):
         ssl: tls.SSLContext | None,
         server: Server[_P],
     ) -> None:
-        self._listener = trio.SocketListener(trio.socket.from_stdlib_socket(sock))
+        self._listening = trio.socket.from_stdlib_socket(sock)
         self._plan = plan
         self._make_peer = make_peer
         self._ssl = ssl
@@ -65,29 +65,28 @@ class _Door(Generic[_P]):
 
     @property
     def sockets(self) -> Sequence[trio.socket.SocketType]:
-        sock = self._listener.socket
-        return () if sock.fileno() < 0 else (sock,)
+        return () if self._listening.fileno() < 0 else (self._listening,)
 
     async def run(self) -> None:
         with self._accepting:
-            await accept(self._listener, self._welcome)
+            await accept(self._listening, self._welcome)
 
     def stop_accepting(self) -> None:
         self._accepting.cancel()
-        self._listener.socket.close()
+        self._listening.close()
 
     close = stop_accepting
 
-    def _welcome(self, stream: trio.SocketStream) -> None:
+    def _welcome(self, stream: trio.SocketStream, address: Any) -> None:
         """A new connection. It counts from now on."""
         if self._server.reception.approach(stream):
-            self._server.spawn(functools.partial(self._connection, stream, trio.current_time()))
+            self._server.spawn(functools.partial(self._connection, stream, address, trio.current_time()))
         else:
             stream.socket.close()
 
-    async def _connection(self, stream: trio.SocketStream, since: float) -> None:
+    async def _connection(self, stream: trio.SocketStream, address: Any, since: float) -> None:
         """Carry a connection, from its introduction to its end."""
-        limit, address = self._plan.opening_timeout, _address(stream)
+        limit = self._plan.opening_timeout
         steps = self._plan.where.introduction(address, secure=self._ssl is not None)
         try:
             with trio.fail_at(math.inf if limit is None else since + limit):
@@ -136,10 +135,3 @@ async def _walk(
             step = steps.send(bytes(answer))
     except StopIteration as done:
         return stream, cast(ProxiedFrom | None, done.value)
-
-
-def _address(stream: trio.SocketStream) -> Any:
-    try:
-        return stream.socket.getpeername()
-    except OSError:  # it is gone already
-        return None

@@ -6,7 +6,7 @@ import errno
 import logging
 import socket
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import trio
 
@@ -51,16 +51,18 @@ async def bound_sockets(plan: ListenPlan, kind: int) -> list[socket.socket]:
     return sockets
 
 
-async def accept(listener: trio.SocketListener, welcome: Callable[[trio.SocketStream], None]) -> None:
-    """Hand every new connection to ``welcome``, for ever. Running out of resources is a pause, not the end."""
-    with listener.socket:
+async def accept(listening: trio.socket.SocketType, welcome: Callable[[trio.SocketStream, Any], None]) -> None:
+    """Hand every new connection to ``welcome``, and its address, for ever. Running out of resources is a pause, not the
+    end.
+    """
+    with listening:
         while True:
             try:
-                stream = await listener.accept()
+                sock, address = await listening.accept()
             except OSError as error:
                 if error.errno not in _EXHAUSTED:
                     raise
                 _logger.error("cannot accept a connection now: %s", error)
                 await trio.sleep(_PAUSE)
             else:
-                welcome(stream)
+                welcome(trio.SocketStream(sock), address)

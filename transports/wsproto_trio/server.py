@@ -32,7 +32,7 @@ class serve(StreamServing[WebSocket]):  # noqa: N801  (it is used like a functio
     its connection with 1011. When the block is cancelled, so are the handlers, at once: connections are told 1001, if
     that can be sent at once, and are gone.
 
-    Raises :exc:`ValueError` or :exc:`TypeError`, naming the option, and :exc:`OSError` where it cannot listen.
+    Raises :exc:`ValueError` or :exc:`TypeError`, naming the option, and :exc:`BindFailed` where it cannot listen.
     """
 
     def __init__(

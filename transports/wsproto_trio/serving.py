@@ -10,7 +10,16 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import trio
 
-from wsproto_core import AsyncReception, BindFailed, ProcessRequest, Reception, Tally
+from wsproto_core import (
+    AsyncReception,
+    BindFailed,
+    DatagramStatistics,
+    ProcessRequest,
+    Reception,
+    ServerStatistics,
+    Tally,
+)
+from wsproto_net import UdpSocket
 
 from .household import Household
 from .link import Link
@@ -81,6 +90,11 @@ class Server(Generic[_P]):
     def tally(self) -> Tally:
         """What its connections have counted so far, those of the past included."""
         return self.reception.counted()
+
+    @property
+    def datagram_statistics(self) -> Sequence[ServerStatistics | DatagramStatistics]:
+        """UDP: what has been counted at each socket, in the order of :attr:`sockets`; no other server has any."""
+        return [one.statistics for one in self._listening if isinstance(one, UdpSocket)]
 
     # --- life ---------------------------------------------------------------------------------------------------------
 

@@ -164,7 +164,7 @@ class serve_udp(Serving[UdpPeer]):  # noqa: N801  (it is used like a function)
     * ``codec``: as in :class:`DatagramServer`; ``options``: those of :class:`UdpServeOptions`.
     * ``host``, ``port``: where to listen; or ``sock``, one or several bound UDP sockets.
 
-    Raises :exc:`ValueError` or :exc:`TypeError`, naming the option, and :exc:`OSError` where it cannot listen.
+    Raises :exc:`ValueError` or :exc:`TypeError`, naming the option, and :exc:`BindFailed` where it cannot listen.
     """
 
     def __init__(

@@ -49,8 +49,11 @@ def introduce(
     """The steps with whoever connects from ``address``: a PROXY header from those who are ``trusted``, then TLS if the
     server is ``secure``. The generator returns what the proxy tells; ``None`` for who is no proxy.
 
-    It raises :exc:`RemoteProtocolError` for anything but a valid header: drop the connection.
+    It raises :exc:`RemoteProtocolError` for anything but a valid header, and :exc:`ConnectionResetError` if the address
+    is ``None``, as ``getpeername`` cannot tell it of who has left: drop the connection.
     """
+    if address is None:
+        raise ConnectionResetError("it has left already")
     proxied = (yield from _read_header()) if trusted.trusts(address) else None
     if secure:
         yield BeginTls()

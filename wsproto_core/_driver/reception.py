@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
@@ -73,6 +73,7 @@ class Reception(Generic[_P]):
     def leave(self, peer: _P) -> None:
         """The transport of ``peer`` is gone."""
         self._everyone.discard(peer)
+        self.open.discard(peer)  # if it was let in so late that its end had been told
         self._places.give_back(peer)
         self._tally.add_ended(peer)
         if peer in self._strangers:
@@ -118,12 +119,19 @@ class Reception(Generic[_P]):
 
     def counted(self) -> Tally:
         """What all who ever came have counted so far."""
+        tally, present = self.stocktaking()
+        for peer in present:
+            tally.add_traffic(peer)
+        return tally
+
+    def stocktaking(self) -> tuple[Tally, Collection[_P]]:
+        """What those who have left have counted, and who is there to be added. With threads, the first is guarded by
+        one lock and the second by another for each, so they come one after the other.
+        """
         tally = self._tally.copy()
         tally.active = len(self.open)
         tally.is_final = self.is_closed and not self._everyone
-        for peer in self._everyone:
-            tally.add_traffic(peer)
-        return tally
+        return tally, tuple(self._everyone)
 
     def last_calls(self, grace_period: float) -> Sequence[tuple[float, Callable[[], set[_P]]]]:
         """The end of a server that :attr:`is_closing` and has said goodbye to those who are open: how many seconds to

@@ -22,7 +22,7 @@ import re
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from .._errors import RemoteProtocolError
 from .._violations import Violation
@@ -116,11 +116,12 @@ class TrustedProxies:
     __slots__ = ("_names", "_networks")
 
     def __init__(self, addresses: Iterable[str]) -> None:
-        given: Any = addresses  # by a user, who may not know the type
-        several = isinstance(given, Iterable) and not isinstance(given, str)
-        self._names: tuple[str, ...] = tuple(given) if several else ()
-        if not several or not all(isinstance(name, str) for name in tuple[Any, ...](self._names)):
+        given = cast(object, addresses)  # by a user, who may not know the type
+        is_several = isinstance(given, Iterable) and not isinstance(given, str)
+        names = tuple(cast(Iterable[object], given)) if is_several else (None,)
+        if not all(isinstance(name, str) for name in names):
             raise TypeError(f"proxied_by must be a list of addresses, not {given!r}")
+        self._names = cast(tuple[str, ...], names)
         self._networks = tuple(_network(name) for name in self._names if name != _UNIX)
 
     def __repr__(self) -> str:

@@ -20,6 +20,7 @@ from .._types import Buffer, State
 from .datagram import DatagramPeer
 from .server import DatagramServer, PeerEvent
 from .session import Address
+from .statistics import DatagramStatistics, ServerStatistics
 
 __all__ = [
     "AsyncDatagramLink",
@@ -58,31 +59,44 @@ class LonePeer:
         self._peer = peer
 
     def receive_data(self, data: Buffer, _address: object, now: float) -> list[PeerEvent]:
+        """As :meth:`DatagramServer.receive_data`; the address is known."""
         return self._told(self._peer.receive_data(data, now))
 
     def transport_lost(self, error: BaseException | None, now: float) -> list[PeerEvent]:
+        """As :meth:`DatagramServer.transport_lost`."""
         return self._told(self._peer.transport_lost(error, now))
 
     def handle_timeout(self, now: float) -> list[PeerEvent]:
+        """As :meth:`DatagramServer.handle_timeout`."""
         return self._told(self._peer.handle_timeout(now))
 
     def stop_accepting(self) -> None:
         """There is nobody else."""
 
     def close(self, code: int = CloseCode.GOING_AWAY, reason: str = "", *, now: float | None = None) -> None:
+        """As :meth:`DatagramServer.close`."""
         self._peer.close(code, reason, now=now)
 
     def report_socket_drops(self, total: int) -> None:
+        """As :meth:`DatagramServer.report_socket_drops`."""
         self._peer.report_socket_drops(total)
 
     def data_to_send(self, now: float | None = None) -> list[tuple[bytes, Address | None]]:
+        """As :meth:`DatagramServer.data_to_send`, to whom the socket is connected."""
         return [(datagram, None) for datagram in self._peer.data_to_send(now)]
 
     def next_deadline(self) -> float | None:
+        """As :meth:`DatagramServer.next_deadline`."""
         return self._peer.next_deadline()
 
     @property
+    def statistics(self) -> DatagramStatistics:
+        """As of the peer."""
+        return self._peer.statistics
+
+    @property
     def should_abort(self) -> bool:
+        """As :attr:`DatagramServer.should_abort`."""
         return self._peer.should_abort
 
     def _told(self, events: list[Event]) -> list[PeerEvent]:
@@ -125,6 +139,11 @@ class DatagramBinding(ABC, Generic[_P]):
             peer.opened()
         self.flush()
         return peer
+
+    @property
+    def statistics(self) -> ServerStatistics | DatagramStatistics:
+        """What has been counted at this socket."""
+        return self.engine.statistics
 
     # --- what an adapter brings ---------------------------------------------------------------------------------------
 

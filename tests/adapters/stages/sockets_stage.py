@@ -7,7 +7,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -114,6 +114,10 @@ class Serving:
     @property
     def connections(self) -> Collection[StagePeer]:
         return [faced(ws) for ws in self.server.connections]
+
+    @property
+    def datagram_statistics(self) -> Sequence[Any]:
+        return self.server.datagram_statistics
 
     async def serve_forever(self) -> None:
         self.server.serve_forever()

@@ -325,6 +325,17 @@ def test_the_server_closes() -> None:
     server.close()
 
 
+def test_a_server_that_stops_accepting_keeps_its_peers() -> None:
+    server, client = make(), make_client(1)
+    exchange(client, server)
+    server.stop_accepting()
+    late = make_client(2)
+    assert exchange(late, server, ("192.0.2.2", 2)) == []
+    assert (late.state, server.statistics.ignored, server.should_abort) == (State.CONNECTING, 1, False)
+    client.send(b"still here")
+    assert exchange(client, server) == [b"still here"]
+
+
 def test_a_closed_server_lets_nobody_in() -> None:
     server = make(PLAIN)
     server.close()

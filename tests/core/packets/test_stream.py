@@ -94,6 +94,7 @@ def test_there_are_no_pings() -> None:
     engine = make(VarintPrefixed())
     with pytest.raises(LocalProtocolError, match="VarintPrefixed knows no pings"):
         engine.ping()
+    assert not engine.awaits_pong(b"none")
     assert engine.latency is None
     assert engine.receive is Receive.MESSAGES
 
