@@ -296,6 +296,15 @@ async def test_a_bomb(server: Target) -> None:
                 assert await raw.close_code() == 1009
 
 
+async def test_a_flood_of_small_bombs(server: Target) -> None:
+    """A read of 256 KiB that inflates to 240 MiB, of messages that all keep to the limits. Every one is echoed."""
+    bomb = frame(BINARY, deflated(bytes(1 << 20)), reserved=0x40)
+    assert len(bomb) < 1100
+    async with bystanders(server), attacker(server, DEFLATE_HANDSHAKE) as raw:
+        await pour(raw, bomb * 240 + close_frame(1000))
+        assert await raw.close_code() == 1000
+
+
 async def test_a_bomb_in_fragments(server: Target) -> None:
     bomb = deflated(bytes(64 * 1024 * 1024))
     pieces = [bomb[start : start + 100] for start in range(0, len(bomb), 100)]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,9 +15,11 @@ from .._config import Limits, Timeouts
 from .._errors import ConnectionClosed, LocalProtocolError, OutboxFull, RemoteProtocolError
 from .._events import Closed, CloseReport, Event, Fragment
 from .._protocol.closing import Closing
+from .._protocol.receiving import CloseFrame
 from .._protocol.states import Phase
 from .._types import Message, Receive, State, Timer
 from .arguments import check_type
+from .expansion import Backlog
 from .flow import Outbox
 from .messages import Inbox
 from .statistics import Statistics
@@ -44,6 +46,8 @@ class EngineBase(ABC):
         self._timers = Timers()
         self._outbox = Outbox(limits.outbox_size, fragment_size)
         self._inbox: Inbox | None = None
+        # Where messages can expand, what was read and has to wait; ``None`` elsewhere, and once nothing is received.
+        self._backlog: Backlog | None = None
         self._statistics = Statistics()
         self._has_sent = False  # since the time was last told
         self._cause: Timer | None = None  # the timer that made this side say goodbye
@@ -54,10 +58,13 @@ class EngineBase(ABC):
     # --- in, from the world -------------------------------------------------------------------------------------------
 
     def handle_timeout(self, now: float) -> list[Event]:
-        """Do whatever is due at ``now``. Harmless when nothing is."""
+        """Do whatever is due at ``now``. Harmless when nothing is.
+
+        Where messages expand, what it returns may be one batch of more: then the next call is due at once.
+        """
         self._now = now
         self._date_messages()
-        events: list[Event] = []
+        events = self._next_batch()
         while (timer := self._timers.pop_expired(now)) is not None:
             events += self._EXPIRED[timer](self)
         return self._with_undelivered(events)
@@ -100,6 +107,7 @@ class EngineBase(ABC):
         if self._closing.report is None:
             self._closing.give_up()
             self._undelivered.append(self._settled())
+        self._backlog = None
         self._abort = True
 
     # --- pull-style reception -----------------------------------------------------------------------------------------
@@ -145,7 +153,9 @@ class EngineBase(ABC):
         """When to call :meth:`handle_timeout`, in monotonic seconds; ``None`` for never. May be in the past: call at
         once.
         """
-        return self._now if self._undelivered else self._timers.next_deadline
+        if self._undelivered or (self._backlog and self._room_for_batch):
+            return self._now
+        return self._timers.next_deadline
 
     # --- predicates and facts -----------------------------------------------------------------------------------------
 
@@ -156,8 +166,10 @@ class EngineBase(ABC):
 
     @property
     def wants_read(self) -> bool:
-        """Whether the transport should be read: false while the inbox is over its mark, or nothing more can come."""
-        if self._transport_ended:
+        """Whether the transport should be read: false while the inbox is over its mark, while what was read waits to be
+        expanded, or when nothing more can come.
+        """
+        if self._transport_ended or self._backlog:
             return False
         return self._inbox is None or self._inbox.has_room or self._closing.phase is not Phase.OPEN
 
@@ -210,6 +222,18 @@ class EngineBase(ABC):
     def _settled(self, *, timer: Timer | None = None, error: BaseException | None = None) -> Closed:
         """It is settled how the connection ends: the one ``Closed`` event."""
 
+    @abstractmethod
+    def _decode(self, data: bytes) -> list[Event]:
+        """What ``data`` holds, dealt with. Sealed messages, and what is behind them, have to wait instead."""
+
+    @abstractmethod
+    def _react(self, events: list[Event], end: CloseFrame | RemoteProtocolError | None) -> list[Event]:
+        """Deal with ``events``, whose messages are open, and with what ended them, if it was reached."""
+
+    @abstractmethod
+    def _bytes_ended(self) -> list[Event]:
+        """React to the end of the peer's bytes: everything before it is dealt with."""
+
     def _with_undelivered(self, events: list[Event]) -> list[Event]:
         """``events`` behind those that a verb had caused."""
         earlier, self._undelivered = self._undelivered, []
@@ -230,19 +254,6 @@ class EngineBase(ABC):
         if self._closing.phase is Phase.CONNECTING:
             return LocalProtocolError("the connection is not open yet")
         return LocalProtocolError("close() was called: nothing can follow it (RFC 6455 §5.5.1)")
-
-    def _open_sealed(self, events: list[Event]) -> RemoteProtocolError | None:
-        """Open the messages among ``events``, up to the first that cannot be; return what it broke."""
-        if self._pipeline is None:
-            return None
-        for index, event in enumerate(events):
-            if isinstance(event, str | bytes):
-                try:
-                    events[index] = self._pipeline.open(event)
-                except RemoteProtocolError as offence:
-                    del events[index:]
-                    return offence
-        return None
 
     def _message_sent(self) -> None:
         self._has_sent = True
@@ -267,8 +278,85 @@ class EngineBase(ABC):
             self._begin_close(CloseCode.GOING_AWAY, "idle")
         return []
 
+    # --- where messages can expand ------------------------------------------------------------------------------------
+
+    @property
+    def _room_for_batch(self) -> int:
+        """How much memory the messages of a batch may take before it ends."""
+        inbox = self._inbox
+        if inbox is None:
+            return self._limits.inbox_size
+        if inbox.has_room:
+            return self._limits.inbox_size - inbox.size
+        # The application has closed and does not listen: one batch after the other is dropped, see gather().
+        return self._limits.inbox_size if self._closing.phase is Phase.CLOSE_SENT else 0
+
+    def _expand(self, data: bytes) -> list[Event]:
+        """The next batch of what waits, ``data`` now included."""
+        assert self._backlog is not None, "without a backlog data is decoded at once"
+        self._backlog.put(data)
+        return self._next_batch()
+
+    def _next_batch(self) -> list[Event]:
+        """Expand what waits, as far as there is room, and one slice or message beyond."""
+        backlog = self._backlog
+        if not backlog:
+            return []
+        events: list[Event] = []
+        room = self._room_for_batch
+        while backlog and backlog.batch_size < room and self._closing.may_receive:
+            part = self._next_part(backlog)
+            backlog.count(part)
+            events += part
+        backlog.batch_size = 0
+        if not self._closing.may_receive:
+            self._backlog = None
+        return events
+
+    def _last_batch(self) -> list[Event]:
+        """The transport is gone, and with it the time to wait: what there is no room for is dropped."""
+        events = self._next_batch()
+        self._backlog = None
+        return events
+
+    def _next_part(self, backlog: Backlog) -> list[Event]:
+        if backlog.sealed:
+            return self._opened(backlog.sealed.popleft())
+        if backlog.conclusion is not None:
+            return self._react([], backlog.conclusion)
+        if backlog.has_bytes:
+            return self._decode(backlog.take())
+        return self._bytes_ended()
+
+    def _keep_sealed(
+        self, events: Iterable[Event], end: CloseFrame | RemoteProtocolError | None, *, in_message: bool
+    ) -> list[Event]:
+        """Let ``events`` wait until they are opened, and their end behind them."""
+        assert self._backlog is not None, "where there is a pipeline there is a backlog"
+        self._backlog.sealed.extend(events)
+        self._backlog.conclusion = end
+        if in_message:
+            self._last_activity = self._now
+        return []
+
+    def _opened(self, event: Event) -> list[Event]:
+        """``event`` with its seal opened, if it is a message."""
+        if not isinstance(event, str | bytes):
+            return self._react([event], None)
+        assert self._pipeline is not None, "without a pipeline nothing is sealed"
+        try:
+            message = self._pipeline.open(event)
+        except RemoteProtocolError as offence:
+            # A new one: what was raised holds this call's frames, and so the message.
+            return self._react([], RemoteProtocolError(offence.violation, offence.detail))
+        return self._react([message], None)
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
     def _is_being_answered(self) -> bool:
         """Whether the application may still answer what it was given, or was not given yet."""
+        if self._backlog is not None and self._backlog.batch_size:
+            return True
         return self._inbox is not None and bool(self._inbox or self._inbox.is_answering)
 
     def _begin_closing_time(self) -> None:
@@ -280,6 +368,7 @@ class EngineBase(ABC):
     def _give_up(self, timer: Timer) -> list[Event]:
         """End it now, because ``timer`` fired."""
         self._abort = True
+        self._backlog = None
         self._closing.give_up()
         return [self._settled(timer=timer)] if self._closing.report is None else []
 

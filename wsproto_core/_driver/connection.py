@@ -43,13 +43,18 @@ class Connection(Engine):
     # --- in, from the world -------------------------------------------------------------------------------------------
 
     def receive_data(self, data: Buffer, now: float) -> list[Event]:
-        """Take bytes from the transport; return what they mean, in order."""
+        """Take bytes from the transport; return what they mean, in order.
+
+        Where messages can expand (an extension transforms them, or a pipeline), it returns about
+        ``Limits.inbox_size`` bytes of them at most and keeps the rest as it came: ``wants_read`` is false, and as soon
+        as there is room, :meth:`handle_timeout` is due and returns more.
+        """
         self._now = self._keepalive.last_life = now
         self._statistics.bytes_received += len(data)
         if type(data) is not bytes:
             data = bytes(data)
         if self._closing.may_receive:
-            events = self._receive_frames(data, now)
+            events = self._decode(data) if self._backlog is None else self._expand(data)
         elif self._closing.phase is Phase.CONNECTING:
             self._start(now)
             events = self._receive_handshake(data)
@@ -58,13 +63,18 @@ class Connection(Engine):
         return self._with_undelivered(events) if self._undelivered else events
 
     def receive_eof(self, now: float) -> list[Event]:
-        """The peer will send no more bytes."""
+        """The peer will send no more bytes. It takes effect behind what still waits to be expanded."""
         return self._transport_end(now, None)
 
     def transport_lost(self, error: BaseException | None, now: float) -> list[Event]:
         """The transport is gone, both ways: nothing can be sent any more. ``error`` is what it complained of, if it
         did.
+
+        What waits to be expanded is returned as far as there is room for it, which is at most one more batch. The rest
+        is dropped, and all that was behind it, a close frame too.
         """
+        self._now = now
+        self._undelivered += self._last_batch()
         events = self._transport_end(now, error)
         if self._closing.phase is not Phase.CLOSED:
             self._closing.transport_ended()

@@ -20,6 +20,7 @@ from .._protocol.sending import Sender
 from .._speedups import FrameDecoder
 from .._types import Opcode, Receive, Role, Timer
 from .base import EngineBase
+from .expansion import SLICE_SIZE, Backlog
 from .flow import ControlRate
 from .keepalive import Keepalive
 
@@ -90,12 +91,14 @@ class Engine(EngineBase):
         self.extensions = extensions
         self._outbox.open(Sender(self._entropy, transforms))
         self._decoder = make_decoder(self._hears_as, receive=self._receive, limits=self._limits, transforms=transforms)
+        if transforms or self._pipeline is not None:
+            self._backlog = Backlog(SLICE_SIZE if transforms else None)
         self._control_rate = ControlRate(self._limits.control_frame_rate, now)
         self._last_activity = now
         self._timers.clear(Timer.OPENING)
         self._timers.set(Timer.PING, now, self._timeouts.ping_interval)
         self._timers.set(Timer.IDLE, now, self._timeouts.idle_timeout)
-        return self._receive_frames(rest, now) if rest else []
+        return self._decode(rest) if self._backlog is None else self._expand(rest)
 
     @property
     def _hears_as(self) -> Role:
@@ -108,18 +111,18 @@ class Engine(EngineBase):
 
     # --- receiving ----------------------------------------------------------------------------------------------------
 
-    def _receive_frames(self, data: bytes, now: float) -> list[Event]:
+    def _decode(self, data: bytes) -> list[Event]:
         decoder, rate = self._decoder, self._control_rate
         assert decoder is not None, "an open connection has a decoder"
         assert rate is not None, "an open connection counts control frames"
-        decoder.control_allowance = rate.allowance(now)
+        decoder.control_allowance = rate.allowance(self._now)
         events = decoder.decode(data)
-        offence = self._open_sealed(events)
-        if offence is not None:
-            return self._refuse_sealed(offence, events)
+        if self._pipeline is not None:
+            rate.spend(decoder.controls)
+            return self._keep_sealed(events, conclusion(decoder), in_message=decoder.in_message)
         messages = len(events) - decoder.controls + (decoder.close_payload is not None)
         if messages > 0 or decoder.in_message:
-            self._last_activity = now
+            self._last_activity = self._now
             self._statistics.messages_received += self._whole_messages(events, messages)
         if decoder.controls or decoder.failure is not None:
             rate.spend(decoder.controls)
@@ -127,13 +130,13 @@ class Engine(EngineBase):
             self._conclude(conclusion(decoder), events, had_messages=messages > 0)
         return events
 
-    def _refuse_sealed(self, offence: RemoteProtocolError, events: list[Event]) -> list[Event]:
-        """The peer has sent what the pipeline cannot open, behind ``events``."""
+    def _react(self, events: list[Event], end: CloseFrame | RemoteProtocolError | None) -> list[Event]:
         messages = sum(isinstance(event, str | bytes) for event in events)
-        self._last_activity = self._now
-        self._statistics.messages_received += messages
+        if messages:
+            self._last_activity = self._now
+            self._statistics.messages_received += messages
         self._answer_controls(events)
-        self._conclude(offence, events, had_messages=messages > 0)
+        self._conclude(end, events, had_messages=messages > 0)
         return events
 
     def _whole_messages(self, events: list[Event], parts: int) -> int:
@@ -202,12 +205,17 @@ class Engine(EngineBase):
 
     def _transport_end(self, now: float, error: BaseException | None) -> list[Event]:
         self._now = now
-        events = self._with_undelivered([])
         self._transport_ended = True
-        if self._closing.report is None:
-            self._closing.transport_ended()
-            events.append(self._settled(error=error))
-        return events
+        if not self._backlog:
+            return self._with_undelivered(self._bytes_ended(error))
+        self._backlog.has_ended = True
+        return self._with_undelivered(self._next_batch())
+
+    def _bytes_ended(self, error: BaseException | None = None) -> list[Event]:
+        if self._closing.report is not None:
+            return []
+        self._closing.transport_ended()
+        return [self._settled(error=error)]
 
     def _show_activity(self, now: float) -> None:
         self._keepalive.last_life = self._last_activity = now

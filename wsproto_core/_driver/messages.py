@@ -12,7 +12,7 @@ from sys import getsizeof
 from .._events import Fragment
 from .._types import Message
 
-__all__ = ["Inbox"]
+__all__ = ["Inbox", "memory_of"]
 
 
 class Inbox:
@@ -41,7 +41,7 @@ class Inbox:
             return
         for item in items:
             self._items.append(item)
-            self.size += _memory(item)
+            self.size += memory_of(item)
         self.has_room = self.size < self._high if self.has_room else self.size <= self._low
 
     def take(self) -> Message | Fragment | None:
@@ -50,13 +50,13 @@ class Inbox:
             self.is_answering = False
             return None
         item = self._items.popleft()
-        self.size -= _memory(item)
+        self.size -= memory_of(item)
         if not self.has_room:
             self.has_room = self.size <= self._low
         self.is_answering = True
         return item
 
 
-def _memory(item: Message | Fragment) -> int:
+def memory_of(item: Message | Fragment) -> int:
     """What ``item`` costs: many tiny messages are as dangerous as a few large ones, so objects count in full."""
     return getsizeof(item.data) + getsizeof(item) if isinstance(item, Fragment) else getsizeof(item)

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from .._codes import CloseCode
 from .._config import Limits, Timeouts
 from .._driver.base import EngineBase
+from .._driver.expansion import Backlog
 from .._driver.sealing import wire_limits
 from .._driver.statistics import Latency
-from .._errors import LocalProtocolError
+from .._errors import LocalProtocolError, RemoteProtocolError
 from .._events import Closed, Event
 from .._protocol.receiving import CloseFrame
 from .._protocol.sending import PreparedMessage
@@ -69,6 +70,7 @@ class StreamConnection(EngineBase):
         #: How messages stand in the stream.
         self.codec = codec
         self._decoder = codec.decoder(limits)
+        self._backlog = None if pipeline is None else Backlog(None)
         self._closing.opened()
         self._timers.set(Timer.IDLE, now, timeouts.idle_timeout)
         # What this side said when it closed first.
@@ -78,42 +80,41 @@ class StreamConnection(EngineBase):
 
     def receive_data(self, data: Buffer, now: float) -> list[Event]:
         """Take bytes from the transport; return the messages that they complete, and :class:`Closed` behind them if
-        they broke a rule.
+        they broke a rule. With a pipeline it returns about ``Limits.inbox_size`` bytes of messages at most, like
+        :meth:`Connection.receive_data`.
         """
         self._now = now
         self._statistics.bytes_received += len(data)
         if not self._closing.may_receive:
             return self._with_undelivered([])
         self._last_activity = now
-        events: list[Event] = [*self._decoder.decode(data if type(data) is bytes else bytes(data))]
-        offence = self._open_sealed(events) or self._decoder.failure
-        self._statistics.messages_received += len(events)
-        if offence is not None:
-            self._closing.offended(offence)
-            events.append(self._ended(had_messages=bool(events)))
-        return self._with_undelivered(events)
+        data = data if type(data) is bytes else bytes(data)
+        return self._with_undelivered(self._decode(data) if self._backlog is None else self._expand(data))
 
     def receive_eof(self, now: float) -> list[Event]:
-        """The peer will send no more bytes: an ordinary close, or the violation ``TRUNCATED_MESSAGE``."""
+        """The peer will send no more bytes: an ordinary close, or the violation ``TRUNCATED_MESSAGE``. It takes effect
+        behind what still waits to be expanded.
+        """
         self._now = now
         self._transport_ended = True
         if not self._closing.may_receive:
             return self._with_undelivered([])
-        self._decoder.finish()
-        if self._decoder.failure is None:
-            self._closing.close_received(_END)
-        else:
-            self._closing.offended(self._decoder.failure)
-        return [self._ended(had_messages=False)]
+        if not self._backlog:
+            return self._bytes_ended()
+        self._backlog.has_ended = True
+        return self._with_undelivered(self._next_batch())
 
     def transport_lost(self, error: BaseException | None, now: float) -> list[Event]:
         """The transport is gone, both ways. ``error`` is what it complained of, if it did.
 
         Without complaint it is the peer's end as well where this side has closed and said everything, because TLS has
         no half-close; and within a message it is ``TRUNCATED_MESSAGE``.
+
+        What waits to be expanded is returned as far as there is room for it, which is at most one more batch. The rest
+        is dropped, and all that was behind it.
         """
         self._now = now
-        events = self._with_undelivered([])
+        events = self._with_undelivered(self._last_batch())
         has_said_all = self._closing.phase is Phase.CLOSE_SENT and not self._outbox
         if error is None and (has_said_all or self._decoder.in_message):
             events += self.receive_eof(now)
@@ -178,6 +179,27 @@ class StreamConnection(EngineBase):
         self._goodbye = CloseFrame(code, reason)
         self._closing.close(_END.code, _END.reason)
         self._begin_closing_time()
+
+    def _decode(self, data: bytes) -> list[Event]:
+        decoder = self._decoder
+        messages = decoder.decode(data)
+        if self._pipeline is not None:
+            return self._keep_sealed(messages, decoder.failure, in_message=decoder.in_message)
+        return self._react([*messages], decoder.failure)
+
+    def _react(self, events: list[Event], end: CloseFrame | RemoteProtocolError | None) -> list[Event]:
+        self._statistics.messages_received += len(events)
+        if end is None:
+            return events
+        if isinstance(end, CloseFrame):
+            self._closing.close_received(end)
+        else:
+            self._closing.offended(end)
+        return [*events, self._ended(had_messages=bool(events))]
+
+    def _bytes_ended(self) -> list[Event]:
+        self._decoder.finish()
+        return self._react([], self._decoder.failure or _END)
 
     def _ended(self, *, had_messages: bool) -> Closed:
         """The peer has ended its direction, or broken a rule. What came before can still be answered."""
