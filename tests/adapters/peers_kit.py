@@ -6,8 +6,6 @@ Blocking sockets get their coroutines from the stage: each blocks instead of wai
 from __future__ import annotations
 
 import functools
-import gc
-import inspect
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Sequence
@@ -22,12 +20,12 @@ import wsproto_anyio
 import wsproto_asyncio
 import wsproto_sockets
 import wsproto_trio
-from tests.adapters.stages import STAGES
 from tests.adapters.stages.base import Stage
+from tests.adapters.stages.running import on_every_stage
 from tests.adapters.stages.sockets_stage import Peer as Facade
 from tests.adapters.stages.sockets_stage import Serving, SocketsStage, faced, finish
 from wsproto_core import Peer
-from wsproto_core.testing import Ability, RawStream
+from wsproto_core.testing import RawStream
 
 __all__ = [
     "PACKAGES",
@@ -74,27 +72,6 @@ class ServerLike(Protocol):
 
 
 # --- one test, every runtime ------------------------------------------------------------------------------------------
-
-
-def on_every_stage(*needs: Ability) -> Callable[[Test], Callable[..., None]]:
-    """Run a coroutine function ``test(stage, ...)`` on every runtime that has what it needs."""
-
-    def decorate(test: Test) -> Callable[..., None]:
-        @functools.wraps(test)
-        def run(kind: type[Stage], **arguments: Any) -> None:
-            stage = kind()
-            if missing := set(needs) - stage.abilities:
-                pytest.skip(f"{stage.name} has not: {', '.join(need.value for need in missing)}")
-            stage.perform(lambda _: test(stage, **arguments))
-            gc.collect()  # an unclosed socket says so when it is collected
-
-        _, *own = inspect.signature(test).parameters.values()
-        kind = inspect.Parameter("kind", inspect.Parameter.KEYWORD_ONLY)
-        run.__dict__["__signature__"] = inspect.Signature([*own, kind])
-        parametrized: Callable[..., None] = pytest.mark.parametrize("kind", STAGES, ids=lambda kind: kind.name)(run)
-        return parametrized
-
-    return decorate
 
 
 def connecting(stage: Stage, door: str, *arguments: Any, **options: Any) -> AbstractAsyncContextManager[Any]:

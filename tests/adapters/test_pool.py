@@ -14,8 +14,7 @@ import wsproto_asyncio
 import wsproto_sockets
 import wsproto_trio
 from tests.adapters.kit import QUICK, answer_to
-from tests.adapters.stages import STAGES
-from tests.adapters.stages.base import Stage
+from tests.adapters.stages.running import on_every_stage
 from tests.adapters.stages.sockets_stage import SocketsStage, faced, finish
 from wsproto_core import (
     Backoff,
@@ -97,22 +96,6 @@ async def serve_threads_at(port: int) -> AsyncIterator[Any]:
         yield server
 
 
-def everywhere(*needs: Ability) -> Callable[[Test], Callable[[type[Stage]], None]]:
-    """Play a test on every stage that has the abilities."""
-
-    def decorate(test: Test) -> Callable[[type[Stage]], None]:
-        @pytest.mark.parametrize("kind", STAGES, ids=lambda kind: kind.name)
-        def run(kind: type[Stage]) -> None:
-            stage = kind()
-            if not stage.abilities.issuperset(needs):
-                pytest.skip(f"{kind.name} has not: {', '.join(need.value for need in needs)}")
-            stage.perform(test)
-
-        return run
-
-    return decorate
-
-
 async def echo(ws: StagePeer) -> None:
     """Send back what comes."""
     async for message in ws:
@@ -129,7 +112,7 @@ async def ask(pool: Any, question: str) -> Any:
 # --- using it ---------------------------------------------------------------------------------------------------------
 
 
-@everywhere()
+@on_every_stage()
 async def test_one_connection_serves_many_one_after_the_other(stage: AdapterStage) -> None:
     async with stage.serve(echo) as server, pool_of(stage, server.port) as pool:
         assert pool.statistics.open == 0
@@ -139,7 +122,7 @@ async def test_one_connection_serves_many_one_after_the_other(stage: AdapterStag
         await stage.until(lambda: len(server.connections) == 1)
 
 
-@everywhere()
+@on_every_stage()
 async def test_many_at_a_time_share_a_few(stage: AdapterStage) -> None:
     most = 0
 
@@ -157,7 +140,7 @@ async def test_many_at_a_time_share_a_few(stage: AdapterStage) -> None:
     assert most <= 3
 
 
-@everywhere()
+@on_every_stage()
 async def test_several_users_of_one_connection(stage: AdapterStage) -> None:
     async with stage.serve(echo) as server, pool_of(stage, server.port, max_size=1, max_users=2) as pool:
         async with pool.connection() as first, pool.connection(timeout=0) as second:
@@ -168,7 +151,7 @@ async def test_several_users_of_one_connection(stage: AdapterStage) -> None:
         assert pool.statistics.idle == 1
 
 
-@everywhere()
+@on_every_stage()
 async def test_min_size_is_there_before_anybody_asks(stage: AdapterStage) -> None:
     async with stage.serve(echo) as server, pool_of(stage, server.port, min_size=2) as pool:
         await stage.until(lambda: pool.statistics.idle == 2)
@@ -177,7 +160,7 @@ async def test_min_size_is_there_before_anybody_asks(stage: AdapterStage) -> Non
         assert pool.statistics.opened == 2
 
 
-@everywhere()
+@on_every_stage()
 async def test_an_option_that_cannot_work_is_told_at_once(stage: AdapterStage) -> None:
     kind = pool_class(stage)
     with pytest.raises(TypeError, match="max_size"):
@@ -191,7 +174,7 @@ async def test_an_option_that_cannot_work_is_told_at_once(stage: AdapterStage) -
 # --- what breaks ------------------------------------------------------------------------------------------------------
 
 
-@everywhere()
+@on_every_stage()
 async def test_an_exception_of_the_block_costs_nobody_else(stage: AdapterStage) -> None:
     async with stage.serve(echo) as server, pool_of(stage, server.port, max_size=2) as pool:
         async with pool.connection() as other:
@@ -207,7 +190,7 @@ async def test_an_exception_of_the_block_costs_nobody_else(stage: AdapterStage) 
         await stage.until(lambda: pool.statistics.closed == 1)
 
 
-@everywhere()
+@on_every_stage()
 async def test_one_that_ends_in_the_block_is_replaced(stage: AdapterStage) -> None:
     async def fickle(ws: StagePeer) -> None:
         async for message in ws:
@@ -224,7 +207,7 @@ async def test_one_that_ends_in_the_block_is_replaced(stage: AdapterStage) -> No
         assert pool.statistics.open == 1
 
 
-@everywhere()
+@on_every_stage()
 async def test_a_server_that_goes_and_comes_back(stage: AdapterStage) -> None:
     async with stage.serve(echo) as server, pool_of(stage, server.port, min_size=2) as pool:
         port = server.port
@@ -241,7 +224,7 @@ async def test_a_server_that_goes_and_comes_back(stage: AdapterStage) -> None:
     assert pool.statistics.opened == pool.statistics.closed
 
 
-@everywhere()
+@on_every_stage()
 async def test_a_failure_that_time_does_not_mend_is_raised(stage: AdapterStage) -> None:
     async def refuse(ws: StagePeer, request: Request) -> Response:
         return Response(403)
@@ -255,7 +238,7 @@ async def test_a_failure_that_time_does_not_mend_is_raised(stage: AdapterStage) 
             await ask(pool, "?")
 
 
-@everywhere()
+@on_every_stage()
 async def test_attempts_that_are_exhausted_are_told(stage: AdapterStage) -> None:
     async with stage.serve(echo) as server:
         port = server.port
@@ -268,7 +251,7 @@ async def test_attempts_that_are_exhausted_are_told(stage: AdapterStage) -> None
         assert isinstance(caught.value.__cause__, ConnectionRefused)
 
 
-@everywhere()
+@on_every_stage()
 async def test_one_that_does_not_answer_its_check_is_replaced(stage: AdapterStage) -> None:
     """The other end has vanished: the bytes leave, and nothing comes back."""
 
@@ -288,7 +271,7 @@ async def test_one_that_does_not_answer_its_check_is_replaced(stage: AdapterStag
         pool.abort()
 
 
-@everywhere()
+@on_every_stage()
 async def test_one_that_answers_its_checks_is_kept(stage: AdapterStage) -> None:
     pings = 0
     limits: dict[str, Any] = {"min_size": 1, "health_interval": 0.001}
@@ -307,7 +290,7 @@ async def test_one_that_answers_its_checks_is_kept(stage: AdapterStage) -> None:
 # --- how long they stay -----------------------------------------------------------------------------------------------
 
 
-@everywhere()
+@on_every_stage()
 async def test_those_to_spare_leave_when_they_have_rested(stage: AdapterStage) -> None:
     limits: dict[str, Any] = {"min_size": 1, "idle_timeout": 0.01}
     async with stage.serve(echo) as server, pool_of(stage, server.port, **limits) as pool:
@@ -318,7 +301,7 @@ async def test_those_to_spare_leave_when_they_have_rested(stage: AdapterStage) -
         await stage.until(lambda: len(server.connections) == 1)
 
 
-@everywhere()
+@on_every_stage()
 async def test_one_that_is_too_old_is_replaced(stage: AdapterStage) -> None:
     limits: dict[str, Any] = {"min_size": 1, "max_size": 1, "max_lifetime": 0.01}
     async with stage.serve(echo) as server, pool_of(stage, server.port, **limits) as pool:
@@ -329,7 +312,7 @@ async def test_one_that_is_too_old_is_replaced(stage: AdapterStage) -> None:
 # --- waiting, and not any longer --------------------------------------------------------------------------------------
 
 
-@everywhere()
+@on_every_stage()
 async def test_who_waits_too_long(stage: AdapterStage) -> None:
     async with stage.serve(echo) as server, pool_of(stage, server.port, max_size=1) as pool:
         async with pool.connection():
@@ -340,7 +323,7 @@ async def test_who_waits_too_long(stage: AdapterStage) -> None:
         assert await ask(pool, "hi") == "hi"
 
 
-@everywhere(Ability.CANCEL)
+@on_every_stage(Ability.CANCEL)
 async def test_cancelled_while_it_waits(stage: AdapterStage) -> None:
     async with stage.serve(echo) as server, pool_of(stage, server.port, max_size=1) as pool:
         async with pool.connection():
@@ -352,7 +335,7 @@ async def test_cancelled_while_it_waits(stage: AdapterStage) -> None:
         assert (pool.statistics.users, pool.statistics.opened) == (0, 1)
 
 
-@everywhere(Ability.CANCEL)
+@on_every_stage(Ability.CANCEL)
 async def test_cancelled_at_the_moment_when_it_gets_one(stage: AdapterStage) -> None:
     async with stage.serve(echo) as server, pool_of(stage, server.port, max_size=1) as pool:
         async with pool.connection():
@@ -365,7 +348,7 @@ async def test_cancelled_at_the_moment_when_it_gets_one(stage: AdapterStage) -> 
         assert await ask(pool, "hi") == "hi"
 
 
-@everywhere(Ability.CANCEL)
+@on_every_stage(Ability.CANCEL)
 async def test_cancelled_in_the_block(stage: AdapterStage) -> None:
     async def forever() -> None:
         async with pool.connection() as ws:
@@ -384,7 +367,7 @@ async def test_cancelled_in_the_block(stage: AdapterStage) -> None:
 # --- the end ----------------------------------------------------------------------------------------------------------
 
 
-@everywhere()
+@on_every_stage()
 async def test_closing_waits_for_the_users(stage: AdapterStage) -> None:
     async with stage.serve(echo) as server, pool_of(stage, server.port, max_size=1) as pool:
         async with pool.connection() as ws:
@@ -403,7 +386,7 @@ async def test_closing_waits_for_the_users(stage: AdapterStage) -> None:
         await stage.until(lambda: not server.connections)
 
 
-@everywhere()
+@on_every_stage()
 async def test_closing_waits_for_the_grace_period_only(stage: AdapterStage) -> None:
     async def forever() -> None:
         async with pool.connection() as ws:
@@ -418,7 +401,7 @@ async def test_closing_waits_for_the_grace_period_only(stage: AdapterStage) -> N
             await task.outcome()
 
 
-@everywhere()
+@on_every_stage()
 async def test_it_does_not_wait_for_what_is_being_opened(stage: AdapterStage) -> None:
     heard = stage.event()
 
@@ -432,7 +415,7 @@ async def test_it_does_not_wait_for_what_is_being_opened(stage: AdapterStage) ->
         await heard.wait()
 
 
-@everywhere()
+@on_every_stage()
 async def test_an_exception_leaves_the_pool_as_itself(stage: AdapterStage) -> None:
     error = KeyError("mine")
     async with stage.serve(echo) as server:
@@ -445,7 +428,7 @@ async def test_an_exception_leaves_the_pool_as_itself(stage: AdapterStage) -> No
         assert pool.statistics.open == 0
 
 
-@everywhere(Ability.CANCEL)
+@on_every_stage(Ability.CANCEL)
 async def test_cancelling_the_pool_leaves_nothing_behind(stage: AdapterStage) -> None:
     seen: list[StagePeer] = []
 
@@ -463,7 +446,7 @@ async def test_cancelling_the_pool_leaves_nothing_behind(stage: AdapterStage) ->
         await stage.until(lambda: not server.connections)
 
 
-@everywhere(Ability.CANCEL)
+@on_every_stage(Ability.CANCEL)
 async def test_cancelled_while_it_closes(stage: AdapterStage) -> None:
     async def user() -> None:
         async with pool_of(stage, server.port) as pool:
@@ -490,7 +473,7 @@ async def test_cancelled_while_it_closes(stage: AdapterStage) -> None:
         await stage.until(lambda: not server.connections)
 
 
-@everywhere()
+@on_every_stage()
 async def test_it_is_entered_once_and_before_it_is_used(stage: AdapterStage) -> None:
     async with stage.serve(echo) as server:
         pool = pool_of(stage, server.port)

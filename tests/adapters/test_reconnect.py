@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
-import inspect
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -20,8 +19,8 @@ import wsproto_asyncio
 import wsproto_sockets
 import wsproto_trio
 from tests.adapters.kit import answer_to
-from tests.adapters.stages import STAGES
 from tests.adapters.stages.base import CASE_SECONDS, Stage
+from tests.adapters.stages.running import on_every_stage
 from tests.adapters.stages.sockets_stage import Serving, SocketsStage, faced, finish
 from wsproto_core import (
     Advice,
@@ -101,30 +100,6 @@ async def serve_at(stage: Stage, port: int, handler: Callable[[Any], Coroutine[A
     else:
         async with PACKAGES[stage.name].serve(handler, "127.0.0.1", port) as server:
             yield server
-
-
-def on_every_stage(
-    *, is_timed: bool = False, needs: Ability | None = None
-) -> Callable[[Callable[..., Coroutine[Any, Any, None]]], Callable[..., None]]:
-    """Run a coroutine function on every runtime that can do what it needs."""
-
-    def decorate(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-        @functools.wraps(test)
-        def run(kind: type[Stage], **arguments: Any) -> None:
-            stage = kind(is_timed=is_timed)
-            wanted = needs or (Ability.VIRTUAL_CLOCK if is_timed else None)
-            if wanted is not None and wanted not in stage.abilities:
-                pytest.skip(f"{stage.name} has not: {wanted.value}")
-            stage.perform(lambda _: test(stage, **arguments))
-            gc.collect()  # an unclosed socket says so when it is collected
-
-        _, *own = inspect.signature(test).parameters.values()
-        kind = inspect.Parameter("kind", inspect.Parameter.KEYWORD_ONLY)
-        run.__dict__["__signature__"] = inspect.Signature([*own, kind])
-        parametrized: Callable[..., None] = pytest.mark.parametrize("kind", STAGES, ids=lambda kind: kind.name)(run)
-        return parametrized
-
-    return decorate
 
 
 # --- handlers and addresses -------------------------------------------------------------------------------------------
@@ -523,7 +498,7 @@ async def test_what_a_slow_connection_did_not_take_goes_to_the_next_one(stage: S
 # --- cancellation -----------------------------------------------------------------------------------------------------
 
 
-@on_every_stage(needs=Ability.CANCEL)
+@on_every_stage(Ability.CANCEL)
 async def test_cancelled_between_attempts_and_within_a_connection(stage: Stage) -> None:
     async def waits() -> str:
         async with reconnect(stage, at(free_port()), backoff=NEVER) as connections:
@@ -549,7 +524,7 @@ async def test_cancelled_between_attempts_and_within_a_connection(stage: Stage) 
     assert [ws.state for ws in seen] == [State.CLOSED]
 
 
-@on_every_stage(needs=Ability.CANCEL)
+@on_every_stage(Ability.CANCEL)
 async def test_cancelled_in_the_hook(stage: Stage) -> None:
     seen: list[Any] = []
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+
 import pytest
 
 from wsproto_core import Latency
@@ -38,3 +41,10 @@ def test_percentiles_are_nearest_ranks(count: int, p50: int, p99: int) -> None:
 def test_percentiles_look_at_the_latest_256_and_the_rest_at_all() -> None:
     latency = latency_of(1000.0, *[1.0] * 256)
     assert (latency.count, latency.max, latency.p99) == (257, 1000.0, 1.0)
+
+
+def test_the_figures_are_plain_json() -> None:
+    latency = latency_of(0.25)
+    figures = {"count": 1, "last": 0.25, "min": 0.25, "mean": 0.25, "max": 0.25, "p50": 0.25, "p99": 0.25}
+    assert json.loads(json.dumps(asdict(latency))) == figures
+    assert latency.histogram.count == 1

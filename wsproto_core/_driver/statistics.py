@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
@@ -15,8 +15,17 @@ __all__ = ["Latency", "RoundTrips", "Statistics"]
 _WINDOW: Final = 256
 
 
+class _Sample:
+    """Holds what is no figure, and so no field: ``asdict()`` of the figures is plain JSON."""
+
+    __slots__ = ("histogram",)
+
+    #: All durations, for figures over several connections.
+    histogram: Histogram
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Latency:
+class Latency(_Sample):
     """Durations in seconds: round trips of pings, or waits for a connection of a pool. ``p50`` and ``p99`` look at the
     latest 256, the others at all.
     """
@@ -28,8 +37,9 @@ class Latency:
     max: float
     p50: float
     p99: float
-    #: All of them, for figures over several connections.
-    histogram: Histogram = field(default_factory=Histogram, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "histogram", Histogram())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,7 +83,7 @@ class RoundTrips:
         if self._latest is None or self._histogram is None:
             return None
         ranked = sorted(self._latest)
-        return Latency(
+        latency = Latency(
             count=self._count,
             last=self._latest[-1],
             min=self._min,
@@ -81,8 +91,9 @@ class RoundTrips:
             max=self._max,
             p50=_percentile(ranked, 0.50),
             p99=_percentile(ranked, 0.99),
-            histogram=self._histogram.copy(),
         )
+        latency.histogram.include(self._histogram)
+        return latency
 
 
 def _percentile(ranked: list[float], fraction: float) -> float:

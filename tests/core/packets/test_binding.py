@@ -343,3 +343,10 @@ def test_aborting_tells_nobody() -> None:
     peer.abort()  # harmless
     assert peer.close_report is not None
     assert peer.close_report.code == 1006
+
+
+def test_a_socket_tells_what_it_has_counted() -> None:
+    client, peer = speak()
+    peer.send_nowait("hello")
+    assert client.statistics == peer.statistics
+    assert client.statistics.messages_sent == 1
