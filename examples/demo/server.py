@@ -142,6 +142,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="A chat room for the browser.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8765)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it runs in the background ignore it
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # like Ctrl-C: says 1001 to everybody
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(main(**vars(parser.parse_args())))

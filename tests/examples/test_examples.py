@@ -134,6 +134,18 @@ def test_the_demo_says_goodbye_when_it_is_told_to_end(number: signal.Signals) ->
         assert process.wait(10) == 0
 
 
+def test_the_demo_ends_although_its_shell_ignores_interrupts() -> None:
+    """As a shell does for what it runs in the background."""
+    command = f"trap '' INT; exec {sys.executable} {EXAMPLES / 'demo' / 'server.py'} --port 0"
+    with subprocess.Popen(["sh", "-c", command], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            printed_address(process)
+            process.terminate()
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+
+
 HELLO = '{"type": "hello", "name": "Ada", "visitor": "v"}'
 
 
