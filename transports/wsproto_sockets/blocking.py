@@ -6,6 +6,7 @@ Facts and attempts are the core's, the same for every runtime.
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import TracebackType
@@ -49,7 +50,7 @@ class BlockingLink(Protocol):
     def until_lost(self, timeout: float | None = None) -> None: ...
 
 
-class BlockingPeer(PeerBase[_E]):
+class BlockingPeer(PeerBase[_E], ABC):
     """One connection for threads.
 
     Any number of threads may send, receive, ping and close at the same time. A time limit that runs out loses no
@@ -67,9 +68,9 @@ class BlockingPeer(PeerBase[_E]):
     # --- facts --------------------------------------------------------------------------------------------------------
 
     @property
+    @abstractmethod
     def remote_address(self) -> Any:
         """The other end, as the socket module writes addresses; ``None`` when there is no transport."""
-        raise NotImplementedError
 
     @property
     def latency(self) -> Latency | None:
