@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core.conftest import Leaves
 from tests.core.kit import KEY, frame, xor
+from tests.core.twins import Leaves
 
 SIZES = [*range(601), 1023, 4096, 65535, 65536, 1_000_003]
 NOISE = random.Random(6455).randbytes(max(SIZES) + 16)
@@ -28,7 +28,7 @@ def test_masking_is_xor_with_the_repeated_key(leaves: Leaves, key: bytes) -> Non
 def test_unmasking_begins_with_the_first_byte_of_the_key_at_any_offset(leaves: Leaves) -> None:
     for size, start in product(SIZES[:-1], range(9)):
         expected = xor(NOISE[start : start + size], KEY)
-        assert leaves.unmask(NOISE, start, start + size, KEY) == expected, (size, start)
+        assert leaves.unmask(NOISE, start, start + size, KEY, 0) == expected, (size, start)
 
 
 def test_masking_twice_gives_the_payload_back(leaves: Leaves) -> None:
