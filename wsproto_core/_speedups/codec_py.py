@@ -354,20 +354,20 @@ class FrameDecoder:
             piece = unmask(data, position, stop, self._key, self._turn)
             for transform in self._active:
                 piece = transform.decode(piece, final)
-            self._gather(piece, 0, len(piece), b"", 0)
+            self._gather(piece, 0, len(piece), b"", 0, 0)
         else:
-            self._gather(data, position, stop, self._key, self._turn)
+            self._gather(data, position, stop, self._key, self._turn, self._remaining)
         completeness = 2 if final else int(frame_ends)
         if completeness >= self._granularity:
             self._hand_over(self._message.take(final), final, events)
         else:
             self._message.check()
 
-    def _gather(self, data: bytes, start: int, stop: int, key_in: bytes, key_at: int) -> None:
+    def _gather(self, data: bytes, start: int, stop: int, key_in: bytes, key_at: int, more: int) -> None:
         """Add a piece to the message, unless that makes it too big."""
         self._received += stop - start
         self._check_message_size(self._received)
-        self._message.add(data, start, stop, key_in, key_at)
+        self._message.add(data, start, stop, key_in, key_at, more)
 
     def _hand_over(self, ready: str | bytes, final: bool, events: list[Event]) -> None:
         if self._granularity == _WHOLE_MESSAGES:

@@ -108,14 +108,16 @@ cdef class MessageBuffer:
     def __dealloc__(self):
         Py_CLEAR(self._buffer)
 
-    cpdef add(self, bytes data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at):
-        """Append what :func:`unmask` gives."""
+    cpdef add(self, bytes data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at, uint64_t more):
+        """Append what :func:`unmask` gives. ``more`` bytes are announced, for which memory can be set aside, but never
+        more than what has come: an announcement costs nothing.
+        """
         cdef const unsigned char *source = _part(data, start, stop)
         cdef const unsigned char *key = _key(key_in, key_at)
         cdef Py_ssize_t size = stop - start
         if size == 0:
             return
-        self._make_room(size)
+        self._make_room(size, more)
         cdef bint is_ascii = wsproto_copy(self._content() + self._size, source, <size_t>size, key)
         self._size += size
         if self._is_ascii and not is_ascii:
@@ -147,18 +149,21 @@ cdef class MessageBuffer:
     cdef str _decoded(self, bytes data, bint final):
         """The text of ``data``; a character that is still incomplete goes back into the buffer."""
         cdef Py_ssize_t complete = len(data) if final else complete_utf8(data)
-        self.add(data, complete, len(data), b"", 0)
+        self.add(data, complete, len(data), b"", 0, 0)
         return PyUnicode_DecodeUTF8(PyBytes_AS_STRING(data), complete, NULL)
 
     # The buffer has never more than this one reference: only so it may be written to and resized.
 
-    cdef _make_room(self, Py_ssize_t size):
-        """Let ``size`` more bytes fit."""
+    cdef _make_room(self, Py_ssize_t size, uint64_t more):
+        """Let ``size`` bytes fit, and some of those that may follow."""
         cdef Py_ssize_t needed = self._size + size
+        if needed <= self._room:
+            return
+        cdef Py_ssize_t room = needed + (<Py_ssize_t>more if more < <uint64_t>needed else needed)
         if self._buffer is NULL:
-            self._own(PyUnicode_New(needed, 127) if self._is_ascii else PyBytes_FromStringAndSize(NULL, needed), needed)
-        elif needed > self._room:
-            self._resize(needed + (needed >> 3))
+            self._own(PyUnicode_New(room, 127) if self._is_ascii else PyBytes_FromStringAndSize(NULL, room), room)
+        else:
+            self._resize(max(room, needed + (needed >> 3)))
 
     cdef _leave_ascii(self):
         """Go on as bytes."""

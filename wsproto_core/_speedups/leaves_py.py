@@ -84,8 +84,10 @@ class MessageBuffer:
         # How many bytes, from the first, are known to be complete characters.
         self._checked = 0
 
-    def add(self, data: bytes, start: int, stop: int, key_in: bytes, key_at: int) -> None:
-        """Append what :func:`unmask` gives."""
+    def add(self, data: bytes, start: int, stop: int, key_in: bytes, key_at: int, more: int) -> None:  # noqa: ARG002  # only the native one can
+        """Append what :func:`unmask` gives. ``more`` bytes are announced, for which memory can be set aside, but never
+        more than what has come: an announcement costs nothing.
+        """
         self._data += unmask(data, start, stop, key_in, key_at)
 
     def check(self) -> None:

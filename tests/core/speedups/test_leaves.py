@@ -104,7 +104,7 @@ def test_a_message_is_its_pieces(
     try:
         for index, piece in enumerate(pieces):
             data = b"-" + (xor(piece, keys[3:7]) if keys else piece)
-            message.add(data, 1, len(data), keys, 3)
+            message.add(data, 1, len(data), keys, 3, sum(map(len, pieces[index + 1 :])))
             message.check()
             if index in takes:
                 taken.append(message.take(False))
@@ -129,10 +129,10 @@ def test_what_was_taken_stays_as_it_is(leaves: Leaves) -> None:
         (True, b"a" * 99),
     ]:
         message = leaves.MessageBuffer(is_text)
-        message.add(content, 0, len(content), b"", 0)
+        message.add(content, 0, len(content), b"", 0, 0)
         taken = message.take(False)
-        message.add(b"zz", 0, 2, b"", 0)
-        message.add(b"\xc3\xa9" * 50, 0, 100, b"", 0)
+        message.add(b"zz", 0, 2, b"", 0, 0)
+        message.add(b"\xc3\xa9" * 50, 0, 100, b"", 0, 0)
         assert taken == (content.decode() if is_text else content)
         assert (bytes([0x61]), chr(0x61), bytes([0xC3])) == (b"a", "a", b"\xc3")  # the interpreter shares these
 
@@ -140,9 +140,9 @@ def test_what_was_taken_stays_as_it_is(leaves: Leaves) -> None:
 def test_text_is_checked_as_it_comes(leaves: Leaves) -> None:
     message = leaves.MessageBuffer(True)
     for piece in (b"abc", b"\xe2", b"\x82", b"\xac", b"d\xed"):
-        message.add(piece, 0, len(piece), b"", 0)
+        message.add(piece, 0, len(piece), b"", 0, 0)
         message.check()
-    message.add(b"\xa0", 0, 1, b"", 0)
+    message.add(b"\xa0", 0, 1, b"", 0, 0)
     with pytest.raises(UnicodeDecodeError, match="surrogates not allowed"):
         message.check()
 
@@ -165,9 +165,12 @@ def test_the_native_ones_read_nothing_but_what_they_were_given(
     start: int, stop: int, key_in: bytes, key_at: int
 ) -> None:
     native = compiled().leaves
-    for call in (native.unmask, native.unmask_text, native.MessageBuffer(True).add, native.MessageBuffer(False).add):
+    for call in (native.unmask, native.unmask_text):
         with pytest.raises(IndexError):
             call(b"12345", start, stop, key_in, key_at)
+    for is_text in (True, False):
+        with pytest.raises(IndexError):
+            native.MessageBuffer(is_text).add(b"12345", start, stop, key_in, key_at, 0)
 
 
 def test_the_native_ones_take_nothing_but_bytes() -> None:
@@ -175,7 +178,7 @@ def test_the_native_ones_take_nothing_but_bytes() -> None:
     calls: list[Callable[[Any], object]] = [
         lambda value: native.unmask(value, 0, 0, b"", 0),
         lambda value: native.unmask_text(b"", 0, 0, value, 0),
-        lambda value: native.MessageBuffer(True).add(value, 0, 0, b"", 0),
+        lambda value: native.MessageBuffer(True).add(value, 0, 0, b"", 0, 0),
         lambda value: native.apply_mask(value, KEY),
         lambda value: native.encode_frame(0x81, value, None),
         lambda value: native.encode_header(0x81, 0, value),
