@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.hostile import CUTS, HOSTILE, MODES, TIGHT
-from tests.core.kit import KEY, UNLIMITED, Braces, Rot13, cut, deflate, frame, length_bytes
+from tests.core.kit import KEY, UNLIMITED, Rot13, Tripled, cut, deflate, frame, length_bytes
 from tests.core.kit import header as header_of
 from tests.core.twins import Twin, compiled, in_python
 from tools.check_leaks import TOLERATED, converse, left_behind
@@ -27,7 +27,7 @@ TRANSFORMS: Final[list[Callable[[], list[MessageTransform]]]] = [
     list,
     lambda: [Rot13()],
     lambda: [deflate(TIGHT)],
-    lambda: [deflate(), Braces(), Rot13()],
+    lambda: [deflate(), Tripled(), Rot13()],
 ]
 #: Every length whose header or whose limit is another than its neighbour's.
 SIZES: Final = st.sampled_from([0, 1, 7, 8, 9, 125, 126, 127, 1000, 65_535, 65_536, 70_000])
@@ -154,7 +154,7 @@ def test_every_length_in_every_encoding(native: Twin, masked: bool, receive: Rec
         for first in (0x82, 0x80, 0x01, 0x88, 0x89):
             wire = frame(0x01, b"abc", masked=masked) if before else b""
             wire += header_of(first, length, KEY if masked else None) + b"x" * 130
-            for limits in (UNLIMITED, TIGHT):
+            for limits in (UNLIMITED, TIGHT, Limits()):
                 agree(native, masked, receive, limits, list, None, [wire[i : i + 1] for i in range(len(wire))])
                 agree(native, masked, receive, limits, list, None, [wire])
 
