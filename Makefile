@@ -39,12 +39,12 @@ prepare: $(VENV)/.dev ## install the peers that the interop tests talk to
 pytest: $(VENV)/.dev ## the tests, with the coverage gate
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
 
-pure: $(VENV)/.dev ## the core's tests again, without the compiled twin
-	WSPROTO_CORE_PUREPYTHON=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/driver
+pure: $(VENV)/.dev ## what stands on the frame loop, again, without the compiled twin
+	WSPROTO_CORE_PUREPYTHON=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/driver tests/adapters tests/conformance
 
 twin: $(VENV)/.twin ## compile the frame loop, in place; without a C compiler, say so and go on
 
-leaves: $(VENV)/.dev ## the inner loops of the native leaves under the address and undefined-behaviour sanitizers
+leaves: $(VENV)/.twin ## the native leaves under sanitizers and valgrind
 	$(BIN)/python tools/check_leaves.py
 
 leaks: $(VENV)/.twin ## ten million messages through both directions: does memory stay where it is?
