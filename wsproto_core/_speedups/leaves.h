@@ -17,7 +17,7 @@ enum { WSPROTO_MAX_HEADER = 14 };
 
 /* Write `size` bytes of `from` to `to`: combined with the four bytes of `key` (RFC 6455 section 5.3), or as they are
  * if `key` is NULL. Return whether all that was written is ASCII. */
-static inline int wsproto_copy(unsigned char *restrict to, const unsigned char *restrict from, size_t size,
+static inline int wsproto_copy(unsigned char *__restrict to, const unsigned char *__restrict from, size_t size,
                                const unsigned char *key)
 {
     unsigned char twice[8] = {0};
