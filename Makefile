@@ -2,7 +2,7 @@
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint prepare pytest docs clean
+.PHONY: help demo test lint prepare twin pytest pure leaves leaks bench docs clean
 
 # Plain python3 where it is new enough, else the newest named one that is.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -13,13 +13,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
+# A pure wheel must not take the place of a compiled one without anybody noticing.
+ifeq ($(CI),true)
+export WSPROTO_CORE_BUILD ?= require
+endif
+
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## two browser tabs chat: http://127.0.0.1:8765/
 	$(BIN)/python examples/demo/server.py
 
-test: lint prepare pytest ## every gate: what .ci/run calls
+test: lint prepare twin pytest pure ## every gate: what .ci/run calls
 
 lint: $(VENV)/.dev ## style, types, layers
 	$(BIN)/ruff check .
@@ -34,25 +39,44 @@ prepare: $(VENV)/.dev ## install the peers that the interop tests talk to
 pytest: $(VENV)/.dev ## the tests, with the coverage gate
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
 
+pure: $(VENV)/.dev ## what stands on the frame loop, again, without the compiled twin
+	WSPROTO_CORE_PUREPYTHON=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/driver tests/adapters tests/conformance
+
+twin: $(VENV)/.twin ## compile the frame loop, in place; without a C compiler, say so and go on
+
+leaves: $(VENV)/.twin ## the native leaves under sanitizers and valgrind
+	$(BIN)/python tools/check_leaves.py
+
+leaks: $(VENV)/.twin ## ten million messages through both directions: does memory stay where it is?
+	$(BIN)/python tools/check_leaks.py
+
+bench: $(VENV)/.twin ## what a message costs, compiled and in Python
+	$(BIN)/python benchmarks/engine.py
+
 docs: $(VENV)/.docs ## the documentation, in docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
 clean: ## remove everything that these targets made
 	rm -rf $(VENV) build dist docs/_build htmlcov .coverage .coverage.* .peers.json tests/interop/node/node_modules
+	rm -f wsproto_core/_speedups/*.so wsproto_core/_speedups/*.pyd
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One stamp per set of dependencies; pyproject.toml is what makes it stale.
 $(VENV)/.demo: $(VENV)/.made pyproject.toml
-	$(PIP) install -e .
+	WSPROTO_CORE_BUILD=skip $(PIP) install -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml
-	$(PIP) install -e '.[dev]'
+	WSPROTO_CORE_BUILD=skip $(PIP) install -e '.[dev]'
 	@touch $@ $(VENV)/.demo
 
+$(VENV)/.twin: $(VENV)/.dev hatch_build.py $(foreach suffix,py pyx pxd h,$(wildcard wsproto_core/_speedups/*.$(suffix)))
+	$(BIN)/python hatch_build.py
+	@touch $@
+
 $(VENV)/.docs: $(VENV)/.made pyproject.toml
-	$(PIP) install -e '.[docs]'
+	WSPROTO_CORE_BUILD=skip $(PIP) install -e '.[docs]'
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.made:

@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from collections.abc import Iterator
 
 import pytest
 
-from wsproto_core._speedups import FrameDecoder, codec_py, leaves_py
+from tests.core.twins import TWINS, Leaves, Twin
+from wsproto_core._protocol import receiving, sending
+from wsproto_core._speedups import FrameDecoder
 from wsproto_core._types import Receive
+from wsproto_core._wire import frames
 
 
-class Leaves(Protocol):
-    """What a module of leaves has."""
-
-    def unmask(self, data: bytes, start: int, stop: int, key: bytes) -> bytes: ...
-    def apply_mask(self, payload: bytes, key: bytes) -> bytes: ...
-    def encode_frame(self, first: int, payload: bytes, key: bytes | None) -> bytes: ...
-    def encode_header(self, first: int, length: int, key: bytes | None) -> bytes: ...
-    def complete_utf8(self, data: bytes | bytearray) -> int: ...
+@pytest.fixture(scope="session", params=TWINS)
+def twin(request: pytest.FixtureRequest) -> Twin:
+    """The hot code in Python, and compiled. The second skips, or fails in CI, where it is not built."""
+    return TWINS[request.param]()
 
 
-#: Every implementation, by name. A compiled twin is one more line in each.
-CODECS: Final[dict[str, type[FrameDecoder]]] = {
-    "codec_py": codec_py.FrameDecoder,
-}
-LEAVES: Final[dict[str, Leaves]] = {
-    "leaves_py": leaves_py,
-}
+@pytest.fixture(scope="session")
+def codec(twin: Twin) -> type[FrameDecoder]:
+    return twin.codec
 
 
-@pytest.fixture(scope="session", params=CODECS)
-def codec(request: pytest.FixtureRequest) -> type[FrameDecoder]:
-    return CODECS[request.param]
+@pytest.fixture(scope="session")
+def leaves(twin: Twin) -> Leaves:
+    return twin.leaves
 
 
-@pytest.fixture(scope="session", params=LEAVES)
-def leaves(request: pytest.FixtureRequest) -> Leaves:
-    return LEAVES[request.param]
+@pytest.fixture(scope="module")
+def in_use(twin: Twin) -> Iterator[Twin]:
+    """Everything above the hot code uses this one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(receiving, "FrameDecoder", twin.codec)
+        patch.setattr(sending, "encode_frame", twin.leaves.encode_frame)
+        patch.setattr(sending, "encode_header", twin.leaves.encode_header)
+        patch.setattr(frames, "apply_mask", twin.leaves.apply_mask)
+        yield twin
 
 
 @pytest.fixture(scope="session", params=[True, False], ids=["server", "client"])

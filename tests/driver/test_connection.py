@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import Any
 
@@ -34,11 +34,21 @@ from wsproto_core import (
     State,
     Timeouts,
 )
+from wsproto_core._protocol import receiving
+from wsproto_core._speedups import codec_py
 from wsproto_core.frames import Frame, parse_frames
 
 MASK = b"mask"
 QUESTION = bytes(Frame(Opcode.TEXT, b"question", mask=MASK))
 CLOSE = bytes(Frame(Opcode.CLOSE, b"\x03\xe8", mask=MASK))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def a_loop_that_can_be_looked_into() -> Iterator[None]:
+    """The compiled one shows nothing of what it remembers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(receiving, "FrameDecoder", codec_py.FrameDecoder)
+        yield
 
 
 def dump(thing: Any, seen: frozenset[int] = frozenset()) -> Any:

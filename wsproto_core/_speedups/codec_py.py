@@ -1,8 +1,10 @@
 """The frame loop: bytes in, messages and control events out.
 
-One call for each read, one list of events, one pass over the bytes. A short whole frame, which is nearly every frame,
-is dealt with in the loop itself; everything else goes through ``_frame``. Nothing is buffered but the unfinished part
-of a header (under 14 bytes), of a control payload (under 126) and of a message.
+One call for each read, one list of events, one pass over the bytes. A whole message in one frame under 64 KiB, which is
+nearly every frame, is dealt with in the loop itself; everything else goes through ``_frame``. Nothing is buffered but
+the unfinished part of a header (under 14 bytes), of a control payload (under 126) and of a message.
+
+This file runs in Python and, compiled with the C types of ``codec_c.pxd``, as ``codec_c``.
 
 What lives here: RFC 6455 §5 as a receiver must enforce it. What must not: the closing handshake, time, and any policy.
 """
@@ -17,7 +19,7 @@ from .._errors import RemoteProtocolError
 from .._events import Event, Fragment, Ping, Pong
 from .._types import MAX_CONTROL_PAYLOAD, Receive
 from .._violations import Violation
-from .leaves_py import complete_utf8, unmask
+from .leaves_py import MessageBuffer, complete_utf8, unmask, unmask_text
 
 if TYPE_CHECKING:
     from .._config import Limits
@@ -35,19 +37,22 @@ _CONTINUATION: Final = 0x0
 _TEXT: Final = 0x1
 _CLOSE: Final = 0x8
 _PING: Final = 0x9
-_WHOLE_TEXT: Final = _FIN | _TEXT
-_WHOLE: Final = (_FIN | _TEXT, _FIN | 0x2)
+_WHOLE_TEXT: Final = 0x81
+_WHOLE_BINARY: Final = 0x82
 _KNOWN_OPCODES: Final = frozenset({0x0, 0x1, 0x2, 0x8, 0x9, 0xA})
 
-#: Size of the extended length and the smallest length that needs it, by the seven length bits (RFC 6455 §5.2).
-_EXTENDED: Final = ((126, 2, 126), (127, 8, 0x10000))
+#: What the seven length bits hold at most, what they say where two bytes follow, and what those hold at most.
+_MAX_SEVEN_BITS: Final = 125
+_TWO_BYTES: Final = 126
+_MAX_TWO_BYTES: Final = 0xFFFF
 
 #: Where a message is handed over: when it, or a frame of it, is complete, or whenever something has come.
 _GRANULARITY: Final = (Receive.CHUNKS, Receive.FRAGMENTS, Receive.MESSAGES)
 _WHOLE_MESSAGES: Final = 2
 
 _INCOMPLETE: Final = -1
-_DISABLED: Final = -1
+#: What no length is, and a limit below every length.
+_NO_LENGTH: Final = -1
 
 
 class FrameDecoder:
@@ -72,7 +77,6 @@ class FrameDecoder:
         "_max_fragments",
         "_message",
         "_message_limit",
-        "_message_opcode",
         "_opcode",
         "_received",
         "_remaining",
@@ -80,7 +84,7 @@ class FrameDecoder:
         "_short",
         "_short_limit",
         "_transforms",
-        "_valid",
+        "_turn",
         "close_payload",
         "control_allowance",
         "controls",
@@ -110,15 +114,14 @@ class FrameDecoder:
         # The frame that is being received.
         self._opcode = 0
         self._fin = 0
-        self._key = b""
+        self._key = b""  # twice, so that four bytes of it can begin with any
+        self._turn = 0  # which byte of the key comes next
         self._remaining = 0
         self._control_payload = b""
         # The message that is being received.
         self._in_message = False
-        self._message_opcode = 0
         self._active: tuple[MessageTransform, ...] = ()
-        self._message = bytearray()
-        self._valid = 0
+        self._message = MessageBuffer(False)
         self._received = 0
         self._frames = 0
 
@@ -149,28 +152,41 @@ class FrameDecoder:
         position = self._payload(data, 0, end, events) if self._remaining else 0
         mask_bit = self._mask_bit
         header_size = 6 if mask_bit else 2
+        key_in = data if mask_bit else b""
         short = self._short
         while end - position >= 2:
             first = data[position]
-            length = data[position + 1] - mask_bit  # negative, or above 125, where the mask bit is wrong
-            stop = position + header_size + length
-            if not 0 <= length <= short or stop > end or first not in _WHOLE:
+            length = data[position + 1] - mask_bit  # negative, or above 127, where the mask bit is wrong
+            body = position + header_size
+            if length > _MAX_SEVEN_BITS:
+                length = self._two_byte_length(data, position + 2, end) if length == _TWO_BYTES else _NO_LENGTH
+                body += 2
+            stop = body + length
+            if not 0 <= length <= short or stop > end or not _WHOLE_TEXT <= first <= _WHOLE_BINARY:
                 position = self._frame(data, position, end, events)
                 short = self._short
-                continue
-            body = stop - length
-            payload = unmask(data, body, stop, data[position + 2 : body]) if mask_bit else data[body:stop]
-            events.append(str(payload, "utf-8") if first == _WHOLE_TEXT else payload)
-            position = stop
+            elif first == _WHOLE_TEXT:
+                events.append(unmask_text(data, body, stop, key_in, body - 4))
+                position = stop
+            else:
+                events.append(unmask(data, body, stop, key_in, body - 4))
+                position = stop
         if position < end:
             self._frame(data, position, end, events)
+
+    def _two_byte_length(self, data: bytes, position: int, end: int) -> int:
+        """A length of two bytes; ``_NO_LENGTH`` if it is incomplete or one byte could have held it."""
+        if end - position < 2:
+            return _NO_LENGTH
+        length = data[position] << 8 | data[position + 1]
+        return length if length > _MAX_SEVEN_BITS else _NO_LENGTH
 
     def _longest_short_frame(self) -> int:
         """The longest frame that the loop may take on its own, as far as limits and mode allow."""
         if self._granularity != _WHOLE_MESSAGES or any(not transform.reserved_bits for transform in self._transforms):
-            return _DISABLED
+            return _NO_LENGTH
         limits = (self._message_limit, self._frame_limit)
-        return min(MAX_CONTROL_PAYLOAD, *(limit or MAX_CONTROL_PAYLOAD for limit in limits))
+        return min(_MAX_TWO_BYTES, *(limit or _MAX_TWO_BYTES for limit in limits))
 
     def _frame(self, data: bytes, position: int, end: int, events: list[Event]) -> int:
         """Take one frame, or what there is of it; return where the next one begins."""
@@ -196,16 +212,16 @@ class FrameDecoder:
         if first & _CONTROL:
             self._check_control_size(length, first)
         else:
-            for marker, size, minimum in _EXTENDED:
-                if length == marker:
-                    length = self._extended_length(data[position : position + size], size, minimum)
-                    position += size
-                    break
+            if length > 125:
+                size = 2 if length == 126 else 8
+                length = self._extended_length(data[position : position + size], size)
+                position += size
             self._check_size(length, first)
         key_end = position + 4 if self._mask_bit else position
         if key_end > end:
             return _INCOMPLETE
-        self._key = data[position:key_end]
+        self._key = data[position:key_end] * 2
+        self._turn = 0
         self._begin(first, length)
         return key_end
 
@@ -229,16 +245,20 @@ class FrameDecoder:
         elif self._in_message:
             raise RemoteProtocolError(Violation.MESSAGE_INTERRUPTED)
 
-    def _extended_length(self, field: bytes, size: int, minimum: int) -> int:
-        """The value of an extended length; of one that is still incomplete, the least that it can become."""
-        missing = size - len(field)
-        least = int.from_bytes(field, "big") << (8 * missing)
-        most = least | ((1 << (8 * missing)) - 1)
-        if least >> 63:
+    def _extended_length(self, field: bytes, size: int) -> int:
+        """The value of a length of ``size`` bytes; of one that is still incomplete, the least that it can become."""
+        if not field:
+            return 0
+        if size == 8 and field[0] & 0x80:
             raise RemoteProtocolError(Violation.LENGTH_OVERFLOW)
-        if most < minimum:
+        value = 0
+        for byte in field:
+            value = value << 8 | byte
+        unknown_bits = 8 * (size - len(field))
+        minimum = 126 if size == 2 else 0x10000
+        if value < minimum >> unknown_bits:
             raise RemoteProtocolError(Violation.NON_MINIMAL_LENGTH)
-        return least
+        return value << unknown_bits
 
     def _check_control_size(self, length: int, first: int) -> None:
         if length > MAX_CONTROL_PAYLOAD:
@@ -266,10 +286,10 @@ class FrameDecoder:
         if self._opcode & _CONTROL:
             return
         self._fin = first & _FIN
-        self._short = _DISABLED
+        self._short = _NO_LENGTH
         if self._opcode != _CONTINUATION:
             self._in_message = True
-            self._message_opcode = self._opcode
+            self._message = MessageBuffer(self._opcode == _TEXT)
             self._active = self._transforms_for(first)
         self._frames += 1
 
@@ -277,29 +297,25 @@ class FrameDecoder:
         """The transforms that a message with this first byte went through."""
         if not self._transforms:
             return ()
-        return tuple(t for t in self._transforms if first & t.reserved_bits or not t.reserved_bits)
+        return tuple([t for t in self._transforms if first & t.reserved_bits or not t.reserved_bits])
 
     # --- payloads: taken as they come ---------------------------------------------------------------------------------
 
     def _payload(self, data: bytes, position: int, end: int, events: list[Event]) -> int:
         """Take what has come of the current frame's payload; return where it ends."""
-        stop = min(position + self._remaining, end)
-        size = stop - position
-        if self._mask_bit:
-            piece = unmask(data, position, stop, self._key)
-            turn = size & 3
-            self._key = self._key[turn:] + self._key[:turn]
-        else:
-            piece = data[position:stop]
+        left = end - position
+        size = self._remaining if self._remaining < left else left
+        stop = position + size
         self._remaining -= size
         if not self._opcode & _CONTROL:
-            self._data(piece, events)
+            self._data(data, position, stop, events)
         else:
-            self._control_payload += piece
+            self._control_payload += unmask(data, position, stop, self._key, self._turn)
             if self._opcode == _CLOSE:
                 self._check_close(self._control_payload)
             if not self._remaining:
                 return self._control(events, stop, end)
+        self._turn = (self._turn + size) & 3
         return stop
 
     def _check_close(self, payload: bytes) -> None:
@@ -330,35 +346,28 @@ class FrameDecoder:
         events.append(Ping(payload) if self._opcode == _PING else Pong(payload))
         return stop
 
-    def _data(self, piece: bytes, events: list[Event]) -> None:
+    def _data(self, data: bytes, position: int, stop: int, events: list[Event]) -> None:
         """Take a piece of a message, and hand over what is complete enough."""
         frame_ends = not self._remaining
         final = frame_ends and self._fin != 0
-        for transform in self._active:
-            piece = transform.decode(piece, final)
-        self._received += len(piece)
-        self._check_message_size(self._received)
+        if self._active:
+            piece = unmask(data, position, stop, self._key, self._turn)
+            for transform in self._active:
+                piece = transform.decode(piece, final)
+            self._gather(piece, 0, len(piece), b"", 0, 0)
+        else:
+            self._gather(data, position, stop, self._key, self._turn, self._remaining)
         completeness = 2 if final else int(frame_ends)
-        gathered: bytes | bytearray = piece
-        if self._message or completeness < self._granularity:
-            self._message += piece
-            gathered = self._message
         if completeness >= self._granularity:
-            text = self._message_opcode == _TEXT
-            self._hand_over(self._text(gathered, final) if text else self._binary(gathered), final, events)
-        elif self._message_opcode == _TEXT:
-            self._valid += complete_utf8(self._message[self._valid :])
+            self._hand_over(self._message.take(final), final, events)
+        else:
+            self._message.check()
 
-    def _text(self, gathered: bytes | bytearray, final: bool) -> str:
-        """Decode text, and keep a character that is still incomplete."""
-        complete = len(gathered) if final else complete_utf8(gathered)
-        self._message = bytearray(gathered[complete:])
-        self._valid = 0
-        return str(gathered[:complete], "utf-8") if self._message else str(gathered, "utf-8")
-
-    def _binary(self, gathered: bytes | bytearray) -> bytes:
-        self._message = bytearray()
-        return bytes(gathered)
+    def _gather(self, data: bytes, start: int, stop: int, key_in: bytes, key_at: int, more: int) -> None:
+        """Add a piece to the message, unless that makes it too big."""
+        self._received += stop - start
+        self._check_message_size(self._received)
+        self._message.add(data, start, stop, key_in, key_at, more)
 
     def _hand_over(self, ready: str | bytes, final: bool, events: list[Event]) -> None:
         if self._granularity == _WHOLE_MESSAGES:
@@ -380,5 +389,5 @@ class FrameDecoder:
 
     def _release(self) -> None:
         """Drop everything that was gathered: after a close frame or an offence nothing more is delivered."""
-        self._message = bytearray()
+        self._message = MessageBuffer(False)
         self._carry = self._control_payload = b""

@@ -1,0 +1,170 @@
+"""Builds the compiled twin of the frame loop: as part of a wheel, or in place with ``python hatch_build.py``.
+
+``WSPROTO_CORE_BUILD`` decides what happens:
+
+* ``auto``, the default: the twin is built where it can be. Where it cannot, the build says why and goes on in pure
+  Python, which does the same, slower.
+* ``require``: where it cannot be built, that is an error. This is what CI says.
+* ``skip``: pure Python; no compiler is looked for.
+
+An editable install is always quick and pure. It uses the twin as soon as that has been built in place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+ROOT = Path(__file__).resolve().parent
+HOT = Path("wsproto_core") / "_speedups"
+
+#: What is compiled as it is, and what lies beside it.
+NATIVE = ("leaves_c.pyx", "leaves_c.pxd", "leaves.h")
+EXTENSIONS = ("leaves_c.pyx", "codec_c.py")
+
+#: Compiled, the frame loop calls the native leaves instead of those in Python.
+LEAVES_IN_PYTHON = "from .leaves_py import "
+LEAVES_IN_C = "from cython.cimports.wsproto_core._speedups.leaves_c import "
+#: A number that never changes, at the beginning of a line.
+CONSTANT = re.compile(r"^(_[A-Z_]+): Final = (-?\w+)$", re.MULTILINE)
+
+DIRECTIVES = {
+    "language_level": 3,
+    "annotation_typing": False,  # C types are in the .pxd: no annotation may change what the code does
+    "boundscheck": False,
+    "wraparound": False,
+    "freethreading_compatible": True,
+    "subinterpreters_compatible": "own_gil",
+}
+#: Each interpreter has its own state: nothing static can be changed.
+MACROS: list[tuple[str, str | None]] = [("CYTHON_USE_MODULE_STATE", "1")]
+
+
+class Build(Enum):
+    """How much the twin is wanted."""
+
+    AUTO = "auto"
+    REQUIRE = "require"
+    SKIP = "skip"
+
+
+class CannotBuild(Exception):
+    """The twin cannot be built here; the text is the reason."""
+
+
+class TwinBuildHook(BuildHookInterface[Any]):
+    """Puts the twin into the wheel."""
+
+    def dependencies(self) -> list[str]:
+        return [] if wanted() is Build.SKIP else ["cython>=3.1", "setuptools"]
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="wsproto-core-"))
+        for extension in [] if version == "editable" else build_twin(self._folder):
+            build_data["force_include"][str(extension)] = (HOT / extension.name).as_posix()
+            build_data["pure_python"] = False
+            build_data["infer_tag"] = True
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002  # hatchling's
+        shutil.rmtree(self._folder)
+
+
+def main() -> None:
+    """Build the twin in place."""
+    with tempfile.TemporaryDirectory(prefix="wsproto-core-") as folder:
+        for extension in build_twin(Path(folder)):
+            shutil.copy(extension, ROOT / HOT)
+            print(f"built {HOT / extension.name}")
+
+
+def build_twin(folder: Path) -> list[Path]:
+    """Build the extension modules below ``folder``; none if the twin is not wanted, or cannot be built and need not."""
+    if wanted() is Build.SKIP:
+        return []
+    try:
+        stage(folder)
+        with contextlib.chdir(folder):
+            return [folder / extension for extension in compiled(translated())]
+    except CannotBuild as reason:
+        if wanted() is Build.REQUIRE:
+            raise
+        print(f"wsproto-core: going on in pure Python, without the compiled frame loop: {reason}", file=sys.stderr)
+        return []
+
+
+def wanted() -> Build:
+    """What ``WSPROTO_CORE_BUILD`` says. Raises :exc:`ValueError` for what it must not say."""
+    return Build(os.environ.get("WSPROTO_CORE_BUILD", Build.AUTO.value))
+
+
+def stage(folder: Path) -> None:
+    """Lay the sources out in ``folder``, so that no generated file ever lies among those of a person."""
+    hot = folder / HOT
+    hot.mkdir(parents=True)
+    (hot / "__init__.py").touch()
+    (hot.parent / "__init__.py").touch()
+    for name in NATIVE:
+        shutil.copy(ROOT / HOT / name, hot)
+    source, types = ((ROOT / HOT / name).read_text("utf-8") for name in ("codec_py.py", "codec_c.pxd"))
+    (hot / "codec_c.py").write_text(CONSTANT.sub("", source.replace(LEAVES_IN_PYTHON, LEAVES_IN_C)), "utf-8")
+    (hot / "codec_c.pxd").write_text(types + constants_in_c(source), "utf-8")
+
+
+def constants_in_c(source: str) -> str:
+    """The constants of ``source``, which Python looks up by name, for a compiler to put into its instructions."""
+    return "".join(f"\ncdef enum: {name} = {value}\n" for name, value in CONSTANT.findall(source))
+
+
+def translated() -> list[Any]:
+    """The staged sources as extensions in C. A warning of Cython is an error, whatever is wanted."""
+    if sys.implementation.name != "cpython":
+        raise CannotBuild(f"it is made for CPython, not {sys.implementation.name}")
+    try:
+        from Cython.Build import cythonize
+        from Cython.Compiler import Options
+        from setuptools import Extension  # type: ignore[import-untyped]  # has no stubs
+    except ImportError as error:
+        raise CannotBuild(f"{error.name} is not installed") from error
+    Options.warning_errors = True
+    options = ["/O2"] if sys.platform == "win32" else ["-O3", "-g0"]
+    extensions = [
+        Extension(
+            ".".join((HOT / name).with_suffix("").parts),
+            [str(HOT / name)],
+            include_dirs=[str(HOT)],
+            define_macros=MACROS,
+            extra_compile_args=options,
+        )
+        for name in EXTENSIONS
+    ]
+    translate: Any = cythonize
+    return list(translate(extensions, compiler_directives=DIRECTIVES, quiet=True))
+
+
+def compiled(extensions: Iterable[Any]) -> list[str]:
+    """Compile ``extensions``; return the files, relative to where this was called."""
+    from setuptools import Distribution
+    from setuptools.errors import BaseError, CCompilerError  # type: ignore[import-untyped]  # has no stubs
+
+    command: Any = Distribution({"ext_modules": [*extensions]}).get_command_obj("build_ext")
+    command.build_lib = command.build_temp = "built"
+    try:
+        command.ensure_finalized()
+        command.run()
+    except (BaseError, CCompilerError) as error:
+        raise CannotBuild(f"no C compiler succeeds ({error})") from error
+    return [str(output) for output in command.get_outputs()]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Which of the two is in use, and that nobody can tell but by asking."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+from tests.core.twins import Twin, compiled
+from wsproto_core import _speedups
+from wsproto_core._speedups import codec_py, leaves_py
+
+NAMES = set(_speedups.__all__) - {"IS_COMPILED"}
+
+
+def chosen() -> ModuleType:
+    """The package as a process would see it that starts now."""
+    assert _speedups.__spec__ is not None
+    package = importlib.util.module_from_spec(_speedups.__spec__)
+    assert _speedups.__spec__.loader is not None
+    _speedups.__spec__.loader.exec_module(package)
+    return package
+
+
+def homes(package: ModuleType) -> set[str]:
+    return {getattr(package, name).__module__.rpartition(".")[2] for name in NAMES}
+
+
+def test_the_environment_asks_for_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WSPROTO_CORE_PUREPYTHON", "1")
+    package = chosen()
+    assert package.IS_COMPILED is False
+    assert homes(package) == {"codec_py", "leaves_py"}
+
+
+@pytest.mark.parametrize("value", [None, "", "0"])
+def test_what_is_built_is_used(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
+    compiled()
+    monkeypatch.delenv("WSPROTO_CORE_PUREPYTHON", raising=False)
+    if value is not None:
+        monkeypatch.setenv("WSPROTO_CORE_PUREPYTHON", value)
+    package = chosen()
+    assert package.IS_COMPILED is True
+    assert homes(package) == {"codec_c", "leaves_c"}
+
+
+def test_what_is_not_built_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WSPROTO_CORE_PUREPYTHON", raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    package = chosen()
+    assert package.IS_COMPILED is False
+    assert homes(package) == {"codec_py", "leaves_py"}
+
+
+def test_both_have_the_same_names(twin: Twin) -> None:
+    assert set(leaves_py.__all__) == set(vars(twin.leaves)["__all__"])
+    assert set(leaves_py.__all__) <= set(dir(twin.leaves))
+    assert {name for name in dir(codec_py.FrameDecoder) if name[0] != "_"} == {
+        name for name in dir(twin.codec) if name[0] != "_"
+    }
+
+
+SCRIPT = """
+import {interpreters} as interpreters
+script = '''
+from wsproto_core import _speedups
+from wsproto_core._config import Limits
+from wsproto_core._types import Receive
+assert _speedups.IS_COMPILED
+decoder = _speedups.FrameDecoder(masked=False, receive=Receive.MESSAGES, limits=Limits())
+assert decoder.decode(bytes([0x81, 1, 97, 0x82, 1, 98])) == ["a", b"b"]
+assert decoder.decode(bytes([0x83])) == [] and decoder.failure is not None
+'''
+exec(script)
+for _ in range(3):
+    one, other = interpreters.create(), interpreters.create()
+    for interpreter in one, other, one:
+        interpreters.run_string(interpreter, script)
+    for interpreter in one, other:
+        interpreters.destroy(interpreter)
+exec(script)
+"""
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="the module is private, and has another interface since")
+def test_every_interpreter_of_a_process_has_its_own() -> None:
+    compiled()
+    environment = {name: value for name, value in os.environ.items() if name != "WSPROTO_CORE_PUREPYTHON"}
+    command = [sys.executable, "-c", SCRIPT.format(interpreters="_xxsubinterpreters")]
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)
+    assert (finished.returncode, finished.stderr) == (0, "")

@@ -1,0 +1,117 @@
+"""Send messages through the compiled twin and see whether memory comes back: `tools/check_leaks.py [COUNT]`.
+
+Every path of the loop is taken in turn: whole messages, fragments, messages in many reads, text in and outside ASCII,
+control frames, every way to end. Without COUNT it is ten million messages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import Final
+
+from wsproto_core._config import Limits
+from wsproto_core._extensions.permessage_deflate import PerMessageDeflate
+from wsproto_core._speedups import FrameDecoder
+from wsproto_core._types import Receive
+
+KEY: Final = b"\x37\xfa\x21\x3d"
+MODES: Final = tuple(Receive)
+#: What a round may leave behind, in bytes: tables and caches of the interpreter that grow once.
+TOLERATED: Final = 4096
+ROUNDS: Final = 4
+
+
+def main() -> int:
+    """Check; return the exit status."""
+    parser = argparse.ArgumentParser(description="Look for leaks in the compiled twin.")
+    parser.add_argument("count", type=int, nargs="?", default=10_000_000, metavar="COUNT")
+    count = parser.parse_args().count
+    from wsproto_core._speedups import codec_c, leaves_c
+
+    left = left_behind(lambda: converse(codec_c.FrameDecoder, leaves_c.encode_frame, count // ROUNDS))
+    print(f"{count} messages: {left} bytes left behind")
+    return int(left > TOLERATED)
+
+
+def left_behind(work: Callable[[], object]) -> int:
+    """How many bytes each of the last rounds of ``work`` leaves allocated, at most."""
+    work()
+    tracemalloc.start()
+    try:
+        sizes = [measured(work) for _ in range(ROUNDS - 1)]
+    finally:
+        tracemalloc.stop()
+    return max(later - earlier for earlier, later in pairwise(sizes))
+
+
+def measured(work: Callable[[], object]) -> int:
+    work()
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
+
+
+def converse(codec: type[FrameDecoder], encode: Callable[[int, bytes, bytes | None], bytes], count: int) -> None:
+    """Decode at least ``count`` messages in every way there is."""
+    seen = 0
+    while seen < count:
+        for masked in (True, False):
+            for mode in MODES:
+                for wire in wires(encode, KEY if masked else None):
+                    seen += decode(
+                        codec(
+                            masked=masked,
+                            receive=mode,
+                            limits=Limits(),
+                            transforms=[PerMessageDeflate().confirm((), Limits())],
+                        ),
+                        wire,
+                    )
+
+
+def decode(decoder: FrameDecoder, wire: bytes) -> int:
+    """Whole, and in pieces that end anywhere; the number of events."""
+    half = len(wire) // 2
+    return sum(len(decoder.decode(piece)) for piece in (wire[:half], wire[half : half + 3], wire[half + 3 :], b""))
+
+
+def wires(encode: Callable[[int, bytes, bytes | None], bytes], key: bytes | None) -> Iterator[bytes]:
+    """One conversation for each way to end."""
+    legal = b"".join(encode(first, payload, key) for first, payload in LEGAL) * 20
+    for first, payload in ENDS:
+        yield legal + encode(first, payload, key)
+    yield legal + encode(0x81, b"the wrong way to mask", None if key else KEY)
+
+
+LONG: Final = "größer ".encode() * 10_000
+LEGAL: Final[Sequence[tuple[int, bytes]]] = (
+    *((0x81, b"x" * size) for size in (0, 1, 64, 125, 126, 1000)),
+    *((0x82, b"\xff" * size) for size in (0, 1, 64, 125, 126, 1000)),
+    (0x81, "größer €😀".encode()),
+    (0x81, LONG),
+    (0x82, LONG),
+    *((0x01, b"a\xc3"), (0x00, b"\xa4b"), (0x89, b"ping"), (0x00, b""), (0x80, b"c")),
+    *((0x02, b"a\xc3"), (0x00, b"\xa4b"), (0x8A, b"pong"), (0x80, LONG)),
+)
+ENDS: Final[Sequence[tuple[int, bytes]]] = (
+    (0x88, b"\x03\xe8bye"),
+    (0x88, b"\x03\xe8\xff"),
+    (0x88, b"\x00\x00"),
+    (0x81, b"\xff" * 30),
+    (0x01, b"\xe2\x82"),
+    (0x81, b"\xe2\x82"),
+    (0x81, LONG + b"\xff" + LONG),
+    (0x01, LONG + b"\xed\xa0" + LONG),
+    (0x83, b""),
+    (0x80, b""),
+    (0xC1, b"not deflated"),
+    (0xA1, b"not deflated"),
+)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,3 @@
+from .codec_py import FrameDecoder
+
+__all__ = ["FrameDecoder"]

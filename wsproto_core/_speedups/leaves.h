@@ -1,0 +1,122 @@
+/* The inner loops of the native leaves: bytes only, no Python object, no state.
+ *
+ * Every pointer may be unaligned: words are moved by memcpy, which compilers turn into single, and vectorised,
+ * instructions. `from` and `to` do not overlap. */
+
+#ifndef WSPROTO_CORE_LEAVES_H
+#define WSPROTO_CORE_LEAVES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define WSPROTO_HIGH_BITS UINT64_C(0x8080808080808080)
+
+/* First byte, length byte, the longest extended length, masking key. */
+enum { WSPROTO_MAX_HEADER = 14 };
+
+/* Write `size` bytes of `from` to `to`: combined with the four bytes of `key` (RFC 6455 section 5.3), or as they are
+ * if `key` is NULL. Return whether all that was written is ASCII. */
+static inline int wsproto_copy(unsigned char *__restrict to, const unsigned char *__restrict from, size_t size,
+                               const unsigned char *key)
+{
+    unsigned char twice[8] = {0};
+    uint64_t key_word, seen = 0;
+    size_t index = 0;
+
+    if (key != NULL) {
+        memcpy(twice, key, 4);
+        memcpy(twice + 4, key, 4);
+    }
+    memcpy(&key_word, twice, 8);
+    for (; size - index >= 8; index += 8) {
+        uint64_t word;
+        memcpy(&word, from + index, 8);
+        word ^= key_word;
+        seen |= word;
+        memcpy(to + index, &word, 8);
+    }
+    for (; index < size; index++) {
+        to[index] = from[index] ^ twice[index & 7];
+        seen |= to[index];
+    }
+    return (seen & WSPROTO_HIGH_BITS) == 0;
+}
+
+/* How many bytes of the character at `at` have come, of the `*size` that it has; -1 if no valid text has them (RFC 3629).
+ * There are `left` bytes, one at least. */
+static inline int wsproto_character(const unsigned char *at, size_t left, int *size)
+{
+    unsigned char lead = at[0], least = 0x80, most = 0xBF;
+    int index;
+
+    if (lead < 0x80) {
+        *size = 1;
+        return 1;
+    }
+    *size = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    if (lead < 0xC2 || lead > 0xF4)
+        return -1;
+    if (lead == 0xE0)
+        least = 0xA0; /* shorter forms exist */
+    else if (lead == 0xED)
+        most = 0x9F; /* surrogates */
+    else if (lead == 0xF0)
+        least = 0x90; /* shorter forms exist */
+    else if (lead == 0xF4)
+        most = 0x8F; /* beyond U+10FFFF */
+    for (index = 1; index < *size && (size_t)index < left; index++) {
+        if (at[index] < least || at[index] > most)
+            return -1;
+        least = 0x80;
+        most = 0xBF;
+    }
+    return index;
+}
+
+/* How many leading bytes of `text` are complete characters. `*valid` is cleared at the first byte that no valid text
+ * can contain there. */
+static inline size_t wsproto_complete_utf8(const unsigned char *text, size_t size, int *valid)
+{
+    size_t index = 0;
+
+    *valid = 1;
+    while (index < size) {
+        int present, whole;
+        uint64_t word;
+        if (size - index >= 8) {
+            memcpy(&word, text + index, 8);
+            if ((word & WSPROTO_HIGH_BITS) == 0) {
+                index += 8;
+                continue;
+            }
+        }
+        present = wsproto_character(text + index, size - index, &whole);
+        if (present < whole) {
+            *valid = present > 0;
+            return index;
+        }
+        index += (size_t)whole;
+    }
+    return index;
+}
+
+/* Write a frame header to `to`, which has room for the longest; return its size (RFC 6455 section 5.2). `key` may be
+ * NULL. */
+static inline size_t wsproto_header(unsigned char *to, unsigned char first, uint64_t length, const unsigned char *key)
+{
+    unsigned char mask_bit = key == NULL ? 0 : 0x80;
+    size_t extended = length < 126 ? 0 : length < 0x10000 ? 2 : 8;
+    size_t index;
+
+    to[0] = first;
+    to[1] = (unsigned char)(mask_bit | (extended == 0 ? length : extended == 2 ? 126 : 127));
+    for (index = 0; index < extended; index++)
+        to[2 + index] = (unsigned char)(length >> (8 * (extended - 1 - index)));
+    if (key == NULL)
+        return 2 + extended;
+    memcpy(to + 2 + extended, key, 4);
+    return 6 + extended;
+}
+
+#endif

@@ -1,0 +1,25 @@
+"""The native leaves as the compiled frame loop calls them: no argument tuple, no boxed integer."""
+
+from cpython.object cimport PyObject
+from libc.stdint cimport uint64_t
+
+cpdef bytes unmask(bytes data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at)
+cpdef str unmask_text(bytes data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at)
+cpdef Py_ssize_t complete_utf8(data) except -1
+
+
+cdef class MessageBuffer:
+    cdef PyObject *_buffer
+    cdef Py_ssize_t _size, _room, _checked
+    cdef bint _is_text, _is_ascii
+
+    cpdef add(self, bytes data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at, uint64_t more)
+    cpdef check(self)
+    cpdef take(self, bint final)
+    cdef str _decoded(self, bytes data, bint final)
+    cdef _make_room(self, Py_ssize_t size, uint64_t more)
+    cdef _leave_ascii(self)
+    cdef _own(self, buffer, Py_ssize_t room)
+    cdef _resize(self, Py_ssize_t room)
+    cdef _forget(self)
+    cdef unsigned char *_content(self) noexcept
