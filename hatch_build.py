@@ -30,9 +30,11 @@ HOT = Path("wsproto_core") / "_speedups"
 
 #: What is compiled as it is, and what lies beside it.
 NATIVE = ("leaves_c.pyx", "leaves_c.pxd", "leaves.h")
-EXTENSIONS = ("leaves_c.pyx", "codec_c.py")
+#: What is written in Python and compiled with the C types of a ``.pxd``: the source ``X_py.py`` becomes ``X_c``.
+TYPED = ("codec", "frames", "inbox")
+EXTENSIONS = ("leaves_c.pyx", *(f"{name}_c.py" for name in TYPED))
 
-#: Compiled, the frame loop calls the native leaves instead of those in Python.
+#: Compiled, the hot code calls the native leaves instead of those in Python.
 LEAVES_IN_PYTHON = "from .leaves_py import "
 LEAVES_IN_C = "from cython.cimports.wsproto_core._speedups.leaves_c import "
 #: A number that never changes, at the beginning of a line.
@@ -115,9 +117,10 @@ def stage(folder: Path) -> None:
     (hot.parent / "__init__.py").touch()
     for name in NATIVE:
         shutil.copy(ROOT / HOT / name, hot)
-    source, types = ((ROOT / HOT / name).read_text("utf-8") for name in ("codec_py.py", "codec_c.pxd"))
-    (hot / "codec_c.py").write_text(CONSTANT.sub("", source.replace(LEAVES_IN_PYTHON, LEAVES_IN_C)), "utf-8")
-    (hot / "codec_c.pxd").write_text(types + constants_in_c(source), "utf-8")
+    for name in TYPED:
+        source, types = ((ROOT / HOT / part).read_text("utf-8") for part in (f"{name}_py.py", f"{name}_c.pxd"))
+        (hot / f"{name}_c.py").write_text(CONSTANT.sub("", source.replace(LEAVES_IN_PYTHON, LEAVES_IN_C)), "utf-8")
+        (hot / f"{name}_c.pxd").write_text(types + constants_in_c(source), "utf-8")
 
 
 def constants_in_c(source: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.adapters.stages.asyncio_stage import AsyncioStage
-from wsproto_core import ConnectionFailed, Limits, Message, Role
+from wsproto_core import ConnectionClosedOK, ConnectionFailed, Limits, Message, Role
 from wsproto_core.testing import AdapterCase, AdapterFailure, LogLine, adapter_cases
 from wsproto_core.testing.adapter_ends import FarEnd
 from wsproto_core.testing.adapter_expect import raises
@@ -41,7 +41,10 @@ class Faulty:
         return self
 
     async def __anext__(self) -> Message:
-        message: Message = await type(self.ws).__anext__(self)
+        try:
+            message: Message = await self.recv()
+        except ConnectionClosedOK:
+            raise StopAsyncIteration from None
         return message
 
 

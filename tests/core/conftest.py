@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.core.twins import TWINS, Leaves, Twin
+from wsproto_core import _speedups
+from wsproto_core._driver import flow
 from wsproto_core._protocol import receiving, sending
-from wsproto_core._speedups import FrameDecoder
+from wsproto_core._speedups import FrameDecoder, FrameQueue
 from wsproto_core._types import Receive
 from wsproto_core._wire import frames
 
@@ -25,6 +27,11 @@ def codec(twin: Twin) -> type[FrameDecoder]:
 
 
 @pytest.fixture(scope="session")
+def queue(twin: Twin) -> type[FrameQueue]:
+    return twin.frames
+
+
+@pytest.fixture(scope="session")
 def leaves(twin: Twin) -> Leaves:
     return twin.leaves
 
@@ -34,8 +41,9 @@ def in_use(twin: Twin) -> Iterator[Twin]:
     """Everything above the hot code uses this one."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(receiving, "FrameDecoder", twin.codec)
-        patch.setattr(sending, "encode_frame", twin.leaves.encode_frame)
-        patch.setattr(sending, "encode_header", twin.leaves.encode_header)
+        patch.setattr(sending, "FrameBuffer", twin.leaves.FrameBuffer)
+        patch.setattr(flow, "FrameQueue", twin.frames)
+        patch.setattr(_speedups, "FrameQueue", twin.frames)  # for the tests themselves
         patch.setattr(frames, "apply_mask", twin.leaves.apply_mask)
         yield twin
 

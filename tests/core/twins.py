@@ -10,10 +10,10 @@ from typing import Final, Protocol
 import pytest
 
 from tools.prepare_peers import in_ci
-from wsproto_core._speedups import FrameDecoder, codec_py, leaves_py
+from wsproto_core._speedups import FrameDecoder, FrameQueue, Inbox, codec_py, frames_py, inbox_py, leaves_py
 
 
-class Buffer(Protocol):
+class Incoming(Protocol):
     """A message as it comes."""
 
     def add(self, data: bytes, start: int, stop: int, key_in: bytes, key_at: int, more: int) -> None: ...
@@ -21,40 +21,55 @@ class Buffer(Protocol):
     def take(self, final: bool) -> str | bytes: ...
 
 
+class Outgoing(Protocol):
+    """Frames in the order they leave."""
+
+    @property
+    def size(self) -> int: ...
+    def add(self, first: int, payload: bytes, start: int, stop: int, key_in: bytes, key_at: int) -> int: ...
+    def add_text(self, first: int, text: str, key_in: bytes, key_at: int) -> int: ...
+    def add_header(self, first: int, length: int) -> int: ...
+    def add_bytes(self, data: bytes) -> None: ...
+    def take(self) -> bytes: ...
+
+
 class Leaves(Protocol):
     """What a module of leaves has."""
 
     @property
-    def MessageBuffer(self) -> Callable[[bool], Buffer]: ...  # noqa: N802  # it is a class
+    def FrameBuffer(self) -> Callable[[], Outgoing]: ...  # noqa: N802  # it is a class
+    @property
+    def MessageBuffer(self) -> Callable[[bool], Incoming]: ...  # noqa: N802  # it is a class
     def unmask(self, data: bytes, start: int, stop: int, key_in: bytes, key_at: int) -> bytes: ...
     def unmask_text(self, data: bytes, start: int, stop: int, key_in: bytes, key_at: int) -> str: ...
     def apply_mask(self, payload: bytes, key: bytes) -> bytes: ...
-    def encode_frame(self, first: int, payload: bytes, key: bytes | None) -> bytes: ...
-    def encode_header(self, first: int, length: int, key: bytes | None) -> bytes: ...
     def complete_utf8(self, data: bytes | bytearray) -> int: ...
+    def memory_of(self, item: str | bytes) -> int: ...
 
 
 @dataclass(frozen=True)
 class Twin:
-    """The frame loop and its leaves."""
+    """The loops of incoming and of outgoing frames, the inbox, and their leaves."""
 
     codec: type[FrameDecoder]
+    frames: type[FrameQueue]
+    inbox: type[Inbox]
     leaves: Leaves
 
 
 def in_python() -> Twin:
-    return Twin(codec_py.FrameDecoder, leaves_py)
+    return Twin(codec_py.FrameDecoder, frames_py.FrameQueue, inbox_py.Inbox, leaves_py)
 
 
 def compiled() -> Twin:
     """The compiled twin; skips, or fails in CI, where it has not been built."""
     try:
-        from wsproto_core._speedups import codec_c, leaves_c
+        from wsproto_core._speedups import codec_c, frames_c, inbox_c, leaves_c
     except ImportError as error:
         if in_ci():
             raise
         pytest.skip(f"the compiled twin is not built ({error}): run `make twin`")
-    return Twin(codec_c.FrameDecoder, leaves_c)
+    return Twin(codec_c.FrameDecoder, frames_c.FrameQueue, inbox_c.Inbox, leaves_c)
 
 
 TWINS: Final[Mapping[str, Callable[[], Twin]]] = MappingProxyType({"python": in_python, "compiled": compiled})

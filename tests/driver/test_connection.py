@@ -34,8 +34,9 @@ from wsproto_core import (
     State,
     Timeouts,
 )
+from wsproto_core._driver import base, flow
 from wsproto_core._protocol import receiving
-from wsproto_core._speedups import codec_py
+from wsproto_core._speedups import codec_py, frames_py, inbox_py
 from wsproto_core.frames import Frame, parse_frames
 
 MASK = b"mask"
@@ -43,11 +44,17 @@ QUESTION = bytes(Frame(Opcode.TEXT, b"question", mask=MASK))
 CLOSE = bytes(Frame(Opcode.CLOSE, b"\x03\xe8", mask=MASK))
 
 
+#: A masking key that was not used is thrown away, and nobody can tell.
+UNSEEN = {"_keys", "_key_at"}
+
+
 @pytest.fixture(autouse=True, scope="module")
-def a_loop_that_can_be_looked_into() -> Iterator[None]:
-    """The compiled one shows nothing of what it remembers."""
+def engines_that_can_be_looked_into() -> Iterator[None]:
+    """What is compiled shows nothing of what it remembers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(receiving, "FrameDecoder", codec_py.FrameDecoder)
+        patch.setattr(flow, "FrameQueue", frames_py.FrameQueue)
+        patch.setattr(base, "Inbox", inbox_py.Inbox)
         yield
 
 
@@ -62,6 +69,7 @@ def dump(thing: Any, seen: frozenset[int] = frozenset()) -> Any:
         return repr(thing)
     names = {name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())}
     names |= set(getattr(thing, "__dict__", ()))
+    names -= UNSEEN
     return [(name, dump(getattr(thing, name), seen | {id(thing)})) for name in sorted(names)]
 
 
@@ -482,6 +490,22 @@ def test_a_prepared_message_is_compressed_where_that_was_agreed() -> None:
     wire.settle()
     assert wire.client.messages == ["x" * 1000]
     assert wire.server.frames()[0].reserved
+
+
+@pytest.mark.parametrize("takeover", [True, False])
+def test_a_prepared_message_is_compressed_once_for_all_without_context_takeover(takeover: bool) -> None:
+    deflate = PerMessageDeflate(server_no_context_takeover=not takeover)
+    wires = [open_wire(extensions=[deflate]) for _ in range(3)]
+    message = PreparedMessage("x" * 1000)
+    for text in ("first", "second"):
+        for wire in wires:
+            wire.server.engine.send(text, compress=True)
+            wire.server.engine.send_prepared(message)
+            wire.settle()
+    for wire in wires:
+        assert wire.client.messages == ["first", "x" * 1000, "second", "x" * 1000]
+    shared = {wire.server.frames()[1] for wire in wires} | {wire.server.frames()[3] for wire in wires}
+    assert (len(shared) == 1) is not takeover
 
 
 def test_timeouts_of_none_set_no_deadline() -> None:

@@ -8,16 +8,24 @@ import pytest
 
 from wsproto_core import Opcode, PreparedMessage
 from wsproto_core._driver.flow import ControlRate, Outbox
-from wsproto_core._protocol.sending import Outgoing, Sender
+from wsproto_core._protocol.sending import Sender
+from wsproto_core._types import Buffer
 from wsproto_core.frames import Frame, parse_frames
 
 FRAGMENT = 1000
 
 
-def make_outbox(high: int = 10_000, *, masked: bool = False) -> Outbox:
-    outbox = Outbox(high, FRAGMENT)
-    outbox.open(Sender(bytes if masked else None))
+def make_outbox(
+    high: int = 10_000, fragment_size: int = FRAGMENT, *, masked: bool = False, takes_messages: bool = True
+) -> Outbox:
+    outbox = Outbox(high, fragment_size)
+    open_it(outbox, masked=masked, takes_messages=takes_messages)
     return outbox
+
+
+def open_it(outbox: Outbox, *, masked: bool = False, takes_messages: bool = True) -> None:
+    outbox.frames.is_open = True
+    outbox.open(Sender(outbox.frames, bytes if masked else None), takes_messages=takes_messages)
 
 
 def put(outbox: Outbox, *payloads: bytes, urgent: bool = False) -> None:
@@ -117,7 +125,7 @@ def test_control_frames_overtake_ready_messages_in_their_own_order() -> None:
 def test_nothing_overtakes_the_end_of_the_handshake() -> None:
     outbox = Outbox(10_000, FRAGMENT)
     outbox.put_bytes(b"HTTP")
-    outbox.open(Sender(None))
+    open_it(outbox)
     outbox.put_control(Opcode.PING, b"")
     assert outbox.take() == [b"HTTP\x89\x00"]
 
@@ -135,10 +143,9 @@ def test_messages_beyond_one_batch_are_not_framed_so_that_urgent_ones_overtake_t
 
 def test_an_urgent_message_waits_for_the_end_of_one_sent_in_parts() -> None:
     outbox = make_outbox(high=10**9)
-    sender = outbox.sender
-    outbox.put_part(sender.part(Opcode.BINARY, b"a" * 300_000, False, None))
+    outbox.put_part(Opcode.BINARY, b"a" * 300_000, False, None)
     outbox.take()
-    outbox.put_part(sender.part(Opcode.BINARY, b"b", True, None))
+    outbox.put_part(Opcode.BINARY, b"b", True, None)
     put(outbox, b"u", urgent=True)
     assert letters(all_frames(outbox)).strip("a") == "bu"
 
@@ -164,6 +171,72 @@ def test_the_close_frame_leaves_at_once_when_nothing_waits() -> None:
     outbox = make_outbox()
     outbox.put_close(b"")
     assert outbox.take() == [b"\x88\x00"]
+
+
+# --- the short way ------------------------------------------------------------------------------------------------
+
+
+def test_a_message_can_go_the_short_way_and_keeps_its_place() -> None:
+    outbox = make_outbox()
+    put(outbox, b"a")
+    assert outbox.frames.put_message(b"b")
+    put(outbox, b"c")
+    outbox.put_control(Opcode.PING, b"1")
+    assert letters(frames(outbox.take())) == "1abc"
+
+
+@pytest.mark.parametrize("takes_messages", [True, False])
+def test_whether_there_is_a_short_way_is_said_when_it_opens(takes_messages: bool) -> None:
+    outbox = Outbox(10_000, FRAGMENT)
+    assert not outbox.frames.put_message("too early")
+    open_it(outbox, takes_messages=takes_messages)
+    assert outbox.frames.put_message("a") is takes_messages
+    put(outbox, bytes(2 * FRAGMENT))
+    outbox.take()
+    assert outbox.frames.put_message("b") is takes_messages
+
+
+@pytest.mark.parametrize(
+    "message", ["x" * (FRAGMENT + 1), bytes(FRAGMENT + 1), bytearray(b"a")], ids=["text", "binary", "mutable"]
+)
+def test_no_fragment_and_no_other_type_goes_the_short_way(message: str | Buffer) -> None:
+    outbox = make_outbox()
+    assert not outbox.frames.put_message(message)
+    assert not outbox
+
+
+def test_nothing_overtakes_by_the_short_way_what_waits() -> None:
+    outbox = make_outbox(high=10**9)
+    put(outbox, b"a" * 600_000)
+    for _ in range(2):
+        assert not outbox.frames.put_message("b")
+        outbox.take()
+    assert not outbox.frames.put_message("b"), "the rest still waits"
+    outbox.take()
+    assert outbox.frames.put_message("b")
+    put(outbox, b"c", urgent=True)
+    assert letters(all_frames(outbox)) == "bc"
+
+
+def test_nothing_comes_by_the_short_way_between_the_parts_of_a_message() -> None:
+    outbox = make_outbox()
+    for final in (False, False, True):
+        outbox.put_part(Opcode.TEXT, b"a", final, None)
+        assert not outbox.frames.put_message("b")
+        outbox.take()
+        assert outbox.frames.put_message("b") is final
+    assert letters(all_frames(outbox)) == "b"
+
+
+@pytest.mark.parametrize(("high", "most"), [(10, 10), (12, 15), (10**9, 256 * 1024 + 1)])
+def test_beyond_a_batch_or_the_mark_there_is_no_short_way(high: int, most: int) -> None:
+    """Beyond a batch messages are not framed yet, so that urgent ones overtake them."""
+    outbox = make_outbox(high=high)
+    while outbox.frames.put_message(b"abc"):
+        assert outbox.size <= most
+    assert outbox.size == most
+    outbox.take()
+    assert outbox.frames.put_message(b"abc")
 
 
 # --- pongs --------------------------------------------------------------------------------------------------------
@@ -217,8 +290,7 @@ def test_discarding_drops_everything() -> None:
 
 
 def test_a_large_payload_is_handed_over_without_a_copy() -> None:
-    outbox = Outbox(10**9, 10**9)
-    outbox.open(Sender(None))
+    outbox = make_outbox(10**9, 10**9)
     payload = bytes(100_000)
     put(outbox, b"small", b"small too", payload, b"behind")
     buffers = outbox.take()
@@ -237,8 +309,7 @@ def test_a_large_buffer_at_the_start() -> None:
 
 
 def test_small_buffers_are_joined_up_to_64_kib() -> None:
-    outbox = Outbox(10**9, 10**9)
-    outbox.open(Sender(None))
+    outbox = make_outbox(10**9, 10**9)
     put(outbox, *[bytes(4000)] * 50)
     buffers = outbox.take()
     assert [len(buffer) <= 64 * 1024 for buffer in buffers] == [True] * 4
@@ -283,12 +354,8 @@ def test_a_client_masks_even_a_prepared_message() -> None:
 
 def test_an_empty_part_between_others() -> None:
     outbox = make_outbox()
-    for part in (
-        Outgoing(Opcode.TEXT, b"a", ends=False),
-        Outgoing(Opcode.TEXT, b"", begins=False, ends=False),
-        Outgoing(Opcode.TEXT, b"", begins=False),
-    ):
-        outbox.put_part(part)
+    for payload, final in ((b"a", False), (b"", False), (b"", True)):
+        outbox.put_part(Opcode.TEXT, payload, final, None)
     assert [(frame.payload, frame.final) for frame in all_frames(outbox)] == [(b"a", False), (b"", True)]
     assert not outbox
 
@@ -298,19 +365,33 @@ def test_an_empty_part_between_others() -> None:
 
 def test_no_rate_is_no_limit() -> None:
     rate = ControlRate(None, 0.0)
-    rate.spend(10**6)
+    rate.spend(10**6, 0.0)
     assert rate.allowance(0.0) is None
+    assert not rate.is_spent
 
 
 def test_a_burst_then_as_many_as_time_allows() -> None:
     rate = ControlRate(10, 100.0)
     assert rate.allowance(100.0) == 10
-    rate.spend(10)
+    rate.spend(10, 100.0)
     assert [rate.allowance(now) for now in (100.0, 100.5, 101.0, 500.0)] == [0, 5, 10, 10]
 
 
 def test_an_unused_allowance_does_not_grow() -> None:
     rate = ControlRate(10, 0.0)
     assert rate.allowance(1000.0) == 10
-    rate.spend(4)
+    rate.spend(4, 1000.0)
     assert rate.allowance(1000.1) == 7
+
+
+def test_it_is_spent_until_there_is_a_whole_burst_again() -> None:
+    """Only so long somebody has to ask."""
+    rate, told = ControlRate(10, 100.0), []
+    for count, now in ((0, 200.0), (1, 300.0), (10, 400.0)):
+        rate.spend(count, now)
+        told.append([rate.is_spent, *((rate.allowance(now + later), rate.is_spent) for later in (0.0625, 0.25, 9.0))])
+    assert told == [
+        [False, (10, False), (10, False), (10, False)],
+        [True, (9, True), (10, False), (10, False)],
+        [True, (0, True), (2, True), (10, False)],
+    ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, cast
 
@@ -19,9 +20,24 @@ __all__ = ["Link"]
 
 #: The transport holds at most about this much; the rest waits in the engine, where urgent frames can overtake it.
 _TRANSPORT_BUFFER: Final = 64 * 1024
+#: What is received at once, at most.
+_READ_SIZE: Final = 256 * 1024
 
 
-class Link(asyncio.Protocol, Waiters):
+class _Memory(threading.local):
+    """Where bytes are received: one place for all connections of a thread, because each is dealt with at once.
+
+    So an idle connection holds none, and no read allocates more than has come.
+    """
+
+    def __init__(self) -> None:
+        self.view = memoryview(bytearray(_READ_SIZE))
+
+
+_memory: Final = _Memory()
+
+
+class Link(asyncio.BufferedProtocol, Waiters):
     """Carries bytes between a transport and ``engine``, and hands every batch of events to ``deliver``."""
 
     #: Where an operator is told what went wrong.
@@ -39,6 +55,7 @@ class Link(asyncio.Protocol, Waiters):
         self.local_address: Any = None
         self.remote_address: Any = None
         self._deliver = deliver
+        self._memory = _memory.view
         self._timer: asyncio.TimerHandle | None = None
         self._fires_at = 0.0  # uvloop's handle cannot tell when it is for a deadline that has passed
         self._flush_is_due = False
@@ -69,8 +86,25 @@ class Link(asyncio.Protocol, Waiters):
         transport.set_protocol(self)
         self.connection_made(transport)
 
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  # asyncio's
+        return self._memory
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(self._memory[:nbytes]))
+
     def data_received(self, data: bytes) -> None:
-        self._after_input(self.engine.receive_data(data, self._loop.time()))
+        """Take bytes that have come."""
+        events = self.engine.receive_data(data, self._loop.time())
+        if not events:
+            self.flush()
+            return
+        self._flush_is_due = True  # what the events provoke leaves in one write, below
+        self._deliver(events)
+        if self._waiters:
+            self.wake()
+            self._loop.call_soon(self.flush)  # behind those who wake up: with what they answer
+        else:
+            self.flush()
 
     def eof_received(self) -> bool:
         self._peer_ended = True
@@ -108,7 +142,7 @@ class Link(asyncio.Protocol, Waiters):
 
     def _after_input(self, events: Sequence[Event]) -> None:
         if events:
-            self._flush_is_due = True  # what the events provoke leaves in one write, below
+            self._flush_is_due = True  # as in data_received()
             self._deliver(events)
         self.flush()
         self.wake()
@@ -132,13 +166,20 @@ class Link(asyncio.Protocol, Waiters):
                 if transport.is_closing():  # it broke: asyncio complains of who goes on writing
                     return
                 transport.write(buffer)
+        if not (engine.is_flowing and self._is_reading):
+            self._steer(transport)
+        deadline = engine.next_deadline()
+        if deadline is not None and (self._timer is None or deadline < self._fires_at):
+            self._arm(deadline)
+
+    def _steer(self, transport: asyncio.Transport) -> None:
+        """Do with the transport what the engine wants, besides writing."""
+        engine = self.engine
         if engine.should_abort:
             transport.abort()
         elif engine.half_close:
             self._end(transport)
-        if engine.wants_read != self._is_reading:
-            self._set_reading(transport, engine.wants_read)
-        self._arm()
+        self._set_reading(transport, engine.wants_read)
 
     def _end(self, transport: asyncio.Transport) -> None:
         """Everything has been said: end the write side, or both if the peer has ended or TLS knows no half."""
@@ -162,11 +203,10 @@ class Link(asyncio.Protocol, Waiters):
         else:
             transport.pause_reading()
 
-    def _arm(self) -> None:
-        """Let the timer fire at the next deadline, or earlier: deadlines mostly move later, and then it looks again."""
-        deadline = self.engine.next_deadline()
-        if deadline is None or (self._timer is not None and self._fires_at <= deadline):
-            return
+    def _arm(self, deadline: float) -> None:
+        """Let the timer fire at ``deadline``, which is earlier than it would. Deadlines mostly move later: then it
+        fires as it was set, and looks again.
+        """
         if self._timer is not None:
             self._timer.cancel()
         self._fires_at = deadline

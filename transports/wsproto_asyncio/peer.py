@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from wsproto_core import (
     AsyncDatagramLink,
@@ -32,6 +32,9 @@ from .listener import Listener
 __all__ = ["DatagramLink", "StreamPeer", "TcpPeer", "UdpPeer", "WebSocket"]
 
 _E = TypeVar("_E", bound=ByteEngine)
+#: As a tuple, because a union is slower and this is asked for every message.
+_MESSAGE_TYPES: Final = (str, bytes, Fragment)
+_COMPLAINT: Final = "the listener raised"
 
 
 class StreamPeer(AsyncPeer[_E]):
@@ -109,18 +112,21 @@ class WebSocket(StreamPeer[WebSocketEngine], AsyncWebSocket):
             super().deliver(events)
             return
         for event in events:
-            if isinstance(event, str | bytes | Fragment):
-                self._tell(listener.received, event)
-                continue
-            if isinstance(event, Closed) and self._was_open:
-                self._tell(listener.closed, event.report)
-            self.note(event)
+            if isinstance(event, _MESSAGE_TYPES):
+                try:
+                    listener.received(self, event)
+                except Exception as error:
+                    self.fail(error, _COMPLAINT)
+            else:
+                if isinstance(event, Closed) and self._was_open:
+                    self._tell(listener.closed, event.report)
+                self.note(event)
 
     def _tell(self, method: Callable[..., None], *arguments: object) -> None:
         try:
             method(self, *arguments)
         except Exception as error:
-            self.fail(error, "the listener raised")
+            self.fail(error, _COMPLAINT)
 
 
 class DatagramLink(AsyncDatagramLink):

@@ -117,10 +117,7 @@ class AsyncLink(Protocol):
         ...
 
     def flush_soon(self) -> None:
-        """The same, but what one turn of the event loop sends leaves in one write.
-
-        It may be called before the engine changes, so it must not look at the engine until the caller has gone on.
-        """
+        """The same, but what one turn of the event loop sends leaves in one write."""
         ...
 
     def abort(self) -> None:
@@ -153,6 +150,8 @@ class AsyncPeer(PeerBase[_E]):
     def __init__(self, engine: _E, link: AsyncLink, *, watch: Callable[[Any, Event], None] | None = None) -> None:
         super().__init__(engine, watch=watch)
         self._link = link
+        # Whether messages are taken from the inbox without looking further, where they can be.
+        self._takes_at_once = self.is_eager and engine.receive is Receive.MESSAGES
 
     # --- sending ------------------------------------------------------------------------------------------------------
 
@@ -162,15 +161,18 @@ class AsyncPeer(PeerBase[_E]):
         Raises :exc:`LocalProtocolError` for text that is not valid Unicode, :exc:`TypeError` for anything that is no
         message, and :exc:`ConnectionClosed`.
         """
-        if self._must_wait:
-            await self._link.until(self._room)
-        self.send_nowait(message)
+        if not (self.is_eager and self.engine.send_at_once(message)):
+            if self._must_wait:
+                await self._link.until(self._room)
+            self.engine.send(message)
+        self._link.flush_soon()
 
     def send_nowait(self, message: Message | Buffer) -> None:
         """Queue a message without waiting. Raises :exc:`OutboxFull` when ``can_send`` is false, else what
         :meth:`send` raises.
         """
-        self.engine.send(message)
+        if not self.engine.send_at_once(message):
+            self.engine.send(message)
         self._link.flush_soon()
 
     def send_prepared(self, message: PreparedMessage) -> None:
@@ -188,17 +190,21 @@ class AsyncPeer(PeerBase[_E]):
         What arrived before the end is delivered first; then it raises :exc:`ConnectionClosed`. Cancelling it, by a
         time limit for example, loses no message.
         """
-        return cast(Message, await self._next(Receive.MESSAGES))
+        message: Any = self.engine.message_at_hand() if self._takes_at_once else None
+        return message if message is not None else await self._wait_for_message()  # type: ignore[no-any-return]  # whole
 
     def __aiter__(self) -> Self:
         """The messages, until an ordinary close ends the loop; any other end raises :exc:`ConnectionClosedError`."""
         return self
 
     async def __anext__(self) -> Message:
-        try:
-            return await self.recv()
-        except ConnectionClosedOK:
-            raise StopAsyncIteration from None
+        message: Any = self.engine.message_at_hand() if self._takes_at_once else None
+        if message is None:
+            try:
+                message = await self._wait_for_message()
+            except ConnectionClosedOK:
+                raise StopAsyncIteration from None
+        return message  # type: ignore[no-any-return]  # a whole one
 
     # --- liveness and the end -----------------------------------------------------------------------------------------
 
@@ -253,14 +259,17 @@ class AsyncPeer(PeerBase[_E]):
     def _must_wait(self) -> bool:
         return not (self.is_eager and self.engine.can_send)
 
-    async def _next(self, *modes: Receive) -> Message | Fragment:
-        self.check_mode(*modes)
-        item = self._take() if self.is_eager else None
-        return item if item is not None else await self._link.until(self._take)
+    async def _wait_for_message(self) -> Any:
+        self.check_mode(Receive.MESSAGES)
+        return await self._link.until(self._take)
 
     def _take(self) -> Message | Fragment | None:
-        self._link.flush_soon()  # taking a message may let reading go on, or a close frame leave
-        return self.take_message()
+        if self.engine.is_flowing:
+            return self.take_message()
+        try:
+            return self.take_message()
+        finally:
+            self._link.flush_soon()  # taking a message may have let reading go on, or a close frame leave
 
     def _room(self) -> Literal[True] | None:
         self._link.flush()  # which makes room, or else the transport will tell when it takes more
@@ -277,15 +286,18 @@ class AsyncWebSocket(AsyncPeer[WebSocketEngine], WebSocketBase):
         have not begun to leave. Raises :exc:`LocalProtocolError` for text that is not valid Unicode, :exc:`TypeError`
         for anything that is no message, and :exc:`ConnectionClosed`.
         """
-        if self._must_wait:
-            await self._link.until(self._room)
-        self.send_nowait(message, compress=compress, urgent=urgent)
+        if urgent or not (self.is_eager and self.engine.send_at_once(message)):
+            if self._must_wait:
+                await self._link.until(self._room)
+            self.engine.send(message, compress=compress, urgent=urgent)
+        self._link.flush_soon()
 
     def send_nowait(self, message: Message | Buffer, *, compress: bool | None = None, urgent: bool = False) -> None:
         """Queue a message without waiting. Raises :exc:`OutboxFull` when ``can_send`` is false, else what
         :meth:`send` raises.
         """
-        self.engine.send(message, compress=compress, urgent=urgent)
+        if urgent or not self.engine.send_at_once(message):
+            self.engine.send(message, compress=compress, urgent=urgent)
         self._link.flush_soon()
 
     async def send_fragment(self, data: Message | Buffer, *, final: bool, compress: bool | None = None) -> None:
@@ -301,4 +313,5 @@ class AsyncWebSocket(AsyncPeer[WebSocketEngine], WebSocketBase):
 
     async def recv_fragment(self) -> Fragment:
         """The next part of a message, where ``receive`` asks for parts. Raises like :meth:`recv`."""
-        return cast(Fragment, await self._next(Receive.FRAGMENTS, Receive.CHUNKS))
+        self.check_mode(Receive.FRAGMENTS, Receive.CHUNKS)
+        return cast(Fragment, await self._link.until(self._take))

@@ -17,11 +17,11 @@ from .._events import Closed, CloseReport, Event, Fragment
 from .._protocol.closing import Closing
 from .._protocol.receiving import CloseFrame
 from .._protocol.states import Phase
-from .._types import Message, Receive, State, Timer
+from .._speedups import Inbox
+from .._types import Buffer, Message, Receive, State, Timer
 from .arguments import check_type
 from .expansion import Backlog
 from .flow import Outbox
-from .messages import Inbox
 from .statistics import Statistics
 from .timers import Timers
 
@@ -42,14 +42,22 @@ class EngineBase(ABC):
         # Seals what is sent and opens what comes.
         self._pipeline = pipeline
         self._now = self._last_activity = now
-        self._closing = Closing()
         self._timers = Timers()
         self._outbox = Outbox(limits.outbox_size, fragment_size)
+        self._frames = self._outbox.frames
+        self._closing = Closing(self._frames)
+        #: Queue a message as it is, if it may be sent and nothing has to be done for it but that; return whether.
+        self.send_at_once: Callable[[Message | Buffer], bool] = self._frames.put_message
+        #: Take the oldest message of the inbox, if that changes nothing else: no reading goes on because of it. So
+        #: whoever takes it need not look at the engine again.
+        self.message_at_hand: Callable[[], Message | Fragment | None] = _nothing
         self._inbox: Inbox | None = None
         # Where messages can expand, what was read and has to wait; ``None`` elsewhere, and once nothing is received.
         self._backlog: Backlog | None = None
         self._statistics = Statistics()
-        self._has_sent = False  # since the time was last told
+        # Messages and parts of them that were sent before the time was last told: verbs know no time.
+        self._messages_dated = 0
+        self._parts_sent = 0
         self._cause: Timer | None = None  # the timer that made this side say goodbye
         # Events that a verb has caused: the next *in* call returns them.
         self._undelivered: list[Event] = []
@@ -114,17 +122,15 @@ class EngineBase(ABC):
 
     def gather(self, events: Sequence[Event]) -> list[Event]:
         """Move the messages of a batch into the inbox; return the other events."""
-        if self._inbox is None:
-            self._inbox = Inbox(self._limits.inbox_size)
-        messages = [event for event in events if isinstance(event, str | bytes | Fragment)]
-        if self._closing.phase is Phase.CLOSE_SENT and not self._inbox.has_room:
+        inbox = self._inbox
+        if inbox is None:
+            inbox = self._inbox = Inbox(self._limits.inbox_size)
+            self.message_at_hand = inbox.at_hand
+        if not inbox.has_room and self._closing.phase is Phase.CLOSE_SENT:
             # The application has closed and does not listen: what does not fit is dropped, and all behind it, so that
             # the peer's close frame can be reached.
-            self._inbox.is_sealed = True
-        self._inbox.put(messages)
-        if len(messages) == len(events):
-            return []
-        return [event for event in events if not isinstance(event, str | bytes | Fragment)]
+            inbox.is_sealed = True
+        return inbox.gather(events)
 
     def next_message(self) -> Message | Fragment | None:
         """The oldest message of the inbox; ``None`` if there is none. Asking for more than there is releases a goodbye
@@ -144,10 +150,7 @@ class EngineBase(ABC):
         """
         if self._closing.owes_close_frame and self._inbox is None and not self._undelivered:
             self._answer_close()  # push-style users write after they have dealt with the batch
-        buffers = self._outbox.take()
-        for buffer in buffers:
-            self._statistics.bytes_sent += len(buffer)
-        return buffers
+        return self._outbox.take() if self._outbox else []
 
     def next_deadline(self) -> float | None:
         """When to call :meth:`handle_timeout`, in monotonic seconds; ``None`` for never. May be in the past: call at
@@ -174,6 +177,13 @@ class EngineBase(ABC):
         return self._inbox is None or self._inbox.has_room or self._closing.phase is not Phase.OPEN
 
     @property
+    def is_flowing(self) -> bool:
+        """Whether bytes go both ways, as nearly always: the transport is read, written, and left as it is."""
+        if self._closing.phase is not Phase.OPEN or self._transport_ended or self._backlog:
+            return False
+        return self._inbox is None or self._inbox.has_room
+
+    @property
     def can_send(self) -> bool:
         """Whether :meth:`send` would take a message: the connection is open and the outbox below
         ``Limits.outbox_size``.
@@ -198,7 +208,7 @@ class EngineBase(ABC):
     @property
     def statistics(self) -> Statistics:
         """What has been counted so far, as a copy."""
-        return replace(self._statistics)
+        return replace(self._statistics, messages_sent=self._frames.messages, bytes_sent=self._frames.bytes_taken)
 
     @property
     def close_report(self) -> CloseReport | None:
@@ -256,13 +266,17 @@ class EngineBase(ABC):
         return LocalProtocolError("close() was called: nothing can follow it (RFC 6455 §5.5.1)")
 
     def _message_sent(self) -> None:
-        self._has_sent = True
-        self._statistics.messages_sent += 1
+        self._frames.messages += 1
+
+    def _part_sent(self, final: bool) -> None:
+        self._frames.messages += final
+        self._parts_sent += not final
 
     def _date_messages(self) -> None:
         """Verbs know no time: a message counts as sent when the time is next told."""
-        if self._has_sent:
-            self._has_sent = False
+        sent = self._frames.messages + self._parts_sent
+        if sent > self._messages_dated:
+            self._messages_dated = sent
             self._last_activity = self._now
 
     def _show_activity(self, now: float) -> None:
@@ -379,3 +393,7 @@ class EngineBase(ABC):
 
     def _closing_expired(self) -> list[Event]:
         return self._give_up(Timer.CLOSING)
+
+
+def _nothing() -> None:
+    """No message is at hand."""

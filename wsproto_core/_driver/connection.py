@@ -92,13 +92,8 @@ class Connection(Engine):
         that have not begun to leave. Raises :exc:`LocalProtocolError` (:exc:`OutboxFull` without room),
         :exc:`TypeError`, or :exc:`ConnectionClosed`; then nothing was queued.
         """
-        opcode, payload = encode_message(message)
-        self._check_can_send()
-        self._outbox.sender.check_message()
-        if self._pipeline is not None:
-            opcode, payload = self._sealed(message, urgent=urgent)
-        self._outbox.put_message(opcode, payload, compress, urgent)
-        self._message_sent()
+        if urgent or not self.send_at_once(message):
+            self._send_with_care(message, compress, urgent)
 
     def send_fragment(self, data: Message | Buffer, *, final: bool, compress: bool | None = None) -> None:
         """Queue the next part of a message, all parts being ``str`` or all bytes-like (RFC 6455 §5.4).
@@ -109,9 +104,8 @@ class Connection(Engine):
         self._check_can_send()
         if self._pipeline is not None:
             raise LocalProtocolError("a pipeline seals whole messages: send_fragment() is not possible")
-        self._outbox.put_part(self._outbox.sender.part(opcode, payload, final, compress))
-        self._has_sent = True
-        self._statistics.messages_sent += final
+        self._outbox.put_part(opcode, payload, final, compress)
+        self._part_sent(final)
 
     def send_prepared(self, message: PreparedMessage) -> None:
         """Queue a message that was encoded once for many connections. Raises what :meth:`send` raises."""
@@ -143,6 +137,16 @@ class Connection(Engine):
         self._check_can_send()
         self._outbox.put_control(Opcode.PONG, checked)
         self._statistics.pongs_sent += 1
+
+    def _send_with_care(self, message: Message | Buffer, compress: bool | None, urgent: bool) -> None:
+        """Send a message that may not be sent, or not as it is, or not yet."""
+        opcode, payload = encode_message(message)
+        self._check_can_send()
+        self._outbox.sender.check_message()
+        if self._pipeline is not None:
+            opcode, payload = self._sealed(message, urgent=urgent)
+        self._outbox.put_message(opcode, payload, compress, urgent)
+        self._message_sent()
 
     def _sealed(self, message: Message | Buffer, *, urgent: bool) -> tuple[Opcode, bytes]:
         """What is sent instead of ``message``, and sent for sure: a gap would look like a lost message."""

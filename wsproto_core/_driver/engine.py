@@ -56,6 +56,7 @@ class Engine(EngineBase):
         super().__init__(limits, timeouts, fragment_size, pipeline, now if now is not None else 0.0)
         self._role = role
         self._receive = receive
+        self._has_parts = receive is not Receive.MESSAGES
         self._entropy = entropy
         self._started = False
         self._keepalive = Keepalive(self._now)
@@ -89,11 +90,13 @@ class Engine(EngineBase):
         self._closing.opened()
         self.subprotocol = subprotocol
         self.extensions = extensions
-        self._outbox.open(Sender(self._entropy, transforms))
+        sender = Sender(self._frames, self._entropy, transforms)
+        self._outbox.open(sender, takes_messages=self._pipeline is None)
         self._decoder = make_decoder(self._hears_as, receive=self._receive, limits=self._limits, transforms=transforms)
         if transforms or self._pipeline is not None:
             self._backlog = Backlog(SLICE_SIZE if transforms else None)
         self._control_rate = ControlRate(self._limits.control_frame_rate, now)
+        self._decoder.control_allowance = self._limits.control_frame_rate
         self._last_activity = now
         self._timers.clear(Timer.OPENING)
         self._timers.set(Timer.PING, now, self._timeouts.ping_interval)
@@ -115,20 +118,29 @@ class Engine(EngineBase):
         decoder, rate = self._decoder, self._control_rate
         assert decoder is not None, "an open connection has a decoder"
         assert rate is not None, "an open connection counts control frames"
-        decoder.control_allowance = rate.allowance(self._now)
+        if rate.is_spent:
+            decoder.control_allowance = rate.allowance(self._now)
         events = decoder.decode(data)
+        if decoder.only_messages and self._pipeline is None:
+            if events or decoder.in_message:
+                self._last_activity = self._now
+                self._statistics.messages_received += self._whole_messages(events) if self._has_parts else len(events)
+            return events
+        rate.spend(decoder.controls, self._now)
         if self._pipeline is not None:
-            rate.spend(decoder.controls)
             return self._keep_sealed(events, conclusion(decoder), in_message=decoder.in_message)
         messages = len(events) - decoder.controls + (decoder.close_payload is not None)
         if messages > 0 or decoder.in_message:
             self._last_activity = self._now
-            self._statistics.messages_received += self._whole_messages(events, messages)
-        if decoder.controls or decoder.failure is not None:
-            rate.spend(decoder.controls)
-            self._answer_controls(events)
-            self._conclude(conclusion(decoder), events, had_messages=messages > 0)
+            self._statistics.messages_received += self._whole_messages(events) if self._has_parts else messages
+        self._answer_controls(events)
+        self._conclude(conclusion(decoder), events, had_messages=messages > 0)
         return events
+
+    @staticmethod
+    def _whole_messages(events: list[Event]) -> int:
+        """How many messages end among ``events``, which hold parts of them."""
+        return sum(isinstance(event, Fragment) and event.final for event in events)
 
     def _react(self, events: list[Event], end: CloseFrame | RemoteProtocolError | None) -> list[Event]:
         messages = sum(isinstance(event, str | bytes) for event in events)
@@ -138,12 +150,6 @@ class Engine(EngineBase):
         self._answer_controls(events)
         self._conclude(end, events, had_messages=messages > 0)
         return events
-
-    def _whole_messages(self, events: list[Event], parts: int) -> int:
-        """How many messages end among ``parts`` messages or parts of them."""
-        if self._receive is Receive.MESSAGES:
-            return parts
-        return sum(isinstance(event, Fragment) and event.final for event in events)
 
     def _answer_controls(self, events: list[Event]) -> None:
         for index, event in enumerate(events):

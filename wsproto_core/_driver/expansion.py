@@ -13,7 +13,7 @@ from typing import Final
 from .._errors import RemoteProtocolError
 from .._events import Event, Fragment
 from .._protocol.receiving import CloseFrame
-from .messages import memory_of
+from .._speedups import memory_of
 
 __all__ = ["SLICE_SIZE", "Backlog"]
 

@@ -42,6 +42,11 @@ class PeerEngine(Protocol):
         ...
 
     @property
+    def is_flowing(self) -> bool:
+        """Whether messages go both ways, as nearly always: the transport is read, written, and left as it is."""
+        ...
+
+    @property
     def can_send(self) -> bool:
         """Whether ``send`` would take a message."""
         ...
@@ -70,6 +75,10 @@ class PeerEngine(Protocol):
         """Queue a message."""
         ...
 
+    def send_at_once(self, message: Message | Buffer) -> bool:
+        """Queue ``message`` as it is, if there is nothing else to do for it; return whether it was."""
+        ...
+
     def send_prepared(self, message: PreparedMessage) -> None:
         """Queue a message that goes to many."""
         ...
@@ -96,6 +105,10 @@ class PeerEngine(Protocol):
 
     def next_message(self) -> Message | Fragment | None:
         """The oldest message of the inbox; ``None`` if there is none."""
+        ...
+
+    def message_at_hand(self) -> Message | Fragment | None:
+        """The same, but ``None`` as well if taking it changes anything else."""
         ...
 
 

@@ -36,7 +36,7 @@ extensions that claim the same reserved bit are never in use together (RFC 6455 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import ClassVar, TypeAlias
 
 from .._config import Limits
@@ -99,6 +99,13 @@ class MessageTransform(ABC):
         every message that is not wished otherwise.
         """
         return compress is not False
+
+    @property
+    def shared_key(self) -> Hashable:
+        """What an encoded message depends on besides its content: where two transforms have equal keys, a message that
+        goes to many is encoded once for both. ``None``, unless overridden: it depends on the messages before.
+        """
+        return None
 
     @abstractmethod
     def encode(self, data: Buffer, final: bool) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -245,6 +245,11 @@ class DeflateTransform(MessageTransform):
     def wants(self, size: int, compress: bool | None) -> bool:
         """The caller's wish, or else whether the message reaches ``PerMessageDeflate.threshold``."""
         return size >= self._config.threshold if compress is None else compress
+
+    @property
+    def shared_key(self) -> Hashable:
+        """Without context takeover, the compressor's parameters."""
+        return (self._config.level, self._config.mem_level, self._own_bits) if self._own_restarts else None
 
     def encode(self, data: Buffer, final: bool) -> bytes:
         """Compress a piece; zlib keeps what it can until ``final``."""

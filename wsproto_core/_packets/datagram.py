@@ -186,6 +186,10 @@ class DatagramPeer(DatagramSession):
         self._put(Kind.MESSAGE, payload)
         self._statistics.messages_sent += 1
 
+    def send_at_once(self, message: Message | Buffer) -> bool:  # noqa: ARG002 - as everywhere
+        """``False``: every message becomes a datagram of its own, which :meth:`send` makes."""
+        return False
+
     def send_prepared(self, message: PreparedMessage) -> None:
         """Queue a message that goes to many peers. Raises what :meth:`send` raises."""
         self.send(message.original)
@@ -244,6 +248,10 @@ class DatagramPeer(DatagramSession):
         """The oldest message of the receive queue; ``None`` if there is none."""
         return None if self._waiting is None else self._waiting.take()
 
+    def message_at_hand(self) -> Message | None:
+        """The same: taking one changes nothing else."""
+        return self.next_message()
+
     # --- out, to the world --------------------------------------------------------------------------------------------
 
     def data_to_send(self, now: float | None = None) -> list[bytes]:
@@ -271,6 +279,11 @@ class DatagramPeer(DatagramSession):
     def wants_read(self) -> bool:
         """Whether the socket should be read. It always should: what is not read is dropped without being counted."""
         return self._state is not State.CLOSED
+
+    @property
+    def is_flowing(self) -> bool:
+        """Whether it is open: datagrams are always read."""
+        return self.state is State.OPEN
 
     @property
     def can_send(self) -> bool:

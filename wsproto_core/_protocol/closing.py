@@ -11,6 +11,7 @@ from typing import Final
 from .._codes import CloseCode
 from .._errors import RemoteProtocolError
 from .._events import CloseReport
+from .._speedups import FrameQueue
 from .._types import Initiator, State, Timer
 from .._wire.close_payload import encode_close_payload
 from .receiving import CloseFrame
@@ -23,12 +24,27 @@ _MAX_REASON: Final = 123
 
 
 class Closing:
-    """The life of a connection, told from its end."""
+    """The life of a connection, told from its end. ``frames`` takes messages while they may be sent."""
 
-    __slots__ = ("_answer", "_initiator", "_offence", "_received", "_sent", "http_status", "phase", "report")
+    __slots__ = (
+        "_answer",
+        "_frames",
+        "_initiator",
+        "_offence",
+        "_received",
+        "_sent",
+        "http_status",
+        "may_receive",
+        "may_send",
+        "owes_close_frame",
+        "phase",
+        "report",
+        "state",
+    )
 
-    def __init__(self) -> None:
-        self.phase = Phase.CONNECTING
+    def __init__(self, frames: FrameQueue) -> None:
+        self._frames = frames
+        self._enter(Phase.CONNECTING)
         #: How it ended; ``None`` until that is settled.
         self.report: CloseReport | None = None
         self.http_status: int | None = None
@@ -38,23 +54,6 @@ class Closing:
         self._offence: RemoteProtocolError | None = None
         # The close frame that waits in CLOSE_RECEIVED and FAILED.
         self._answer = CloseFrame(CloseCode.NO_STATUS_RECEIVED, "")
-
-    @property
-    def state(self) -> State:
-        return PUBLIC_STATE[self.phase]
-
-    @property
-    def may_send(self) -> bool:
-        return self.phase in MAY_SEND
-
-    @property
-    def may_receive(self) -> bool:
-        return self.phase in MAY_RECEIVE
-
-    @property
-    def owes_close_frame(self) -> bool:
-        """Whether a close frame waits for the application to deal with what came before."""
-        return self.phase is Phase.CLOSE_RECEIVED or self.phase is Phase.FAILED
 
     @property
     def is_clean(self) -> bool:
@@ -143,4 +142,14 @@ class Closing:
         return self.report
 
     def _follow(self, happening: Happening) -> None:
-        self.phase = follow(CONNECTION, self.phase, happening)
+        self._enter(follow(CONNECTION, self.phase, happening))
+
+    def _enter(self, phase: Phase) -> None:
+        self.phase = phase
+        self.state: State = PUBLIC_STATE[phase]
+        # What is asked for every message is looked up once for every phase.
+        self.may_send: bool = phase in MAY_SEND
+        self._frames.is_open = self.may_send
+        self.may_receive: bool = phase in MAY_RECEIVE
+        #: Whether a close frame waits for the application to deal with what came before.
+        self.owes_close_frame: bool = phase is Phase.CLOSE_RECEIVED or phase is Phase.FAILED

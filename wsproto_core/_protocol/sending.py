@@ -6,25 +6,22 @@ What lives here: the order of frames within a message and what is inside them. W
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from .._errors import LocalProtocolError
-from .._speedups import encode_frame, encode_header
+from .._speedups import FrameBuffer, FrameQueue
 from .._types import Buffer, Message, Opcode
 from .states import OUTGOING, Part, Position, follow
 
 if TYPE_CHECKING:
     from .._extensions.base import MessageTransform
 
-__all__ = ["Outgoing", "PreparedMessage", "Sender", "encode_message"]
+__all__ = ["FIN", "Outgoing", "PreparedMessage", "Sender", "encode_message"]
 
-_FIN: Final = 0x80
-#: Up to this size header and payload are joined; above it they stay apart, because copying would cost more.
-_JOIN_SIZE: Final = 4096
-#: One call for entropy serves this many frames.
-_KEYS_IN_POOL: Final = 64
+#: The bit of a frame that is the last of its message (RFC 6455 §5.2).
+FIN: Final = 0x80
 #: The size of a message that is sent in parts, for deciding whether to compress it.
 _UNKNOWN_SIZE: Final = 1 << 62
 
@@ -60,19 +57,31 @@ def encode_message(message: Message | Buffer) -> tuple[Opcode, bytes]:
 class PreparedMessage:
     """A message encoded once, to be sent to many; see :meth:`ServerConnection.send_prepared`."""
 
-    __slots__ = ("frame", "opcode", "payload")
+    __slots__ = ("_encoded", "frame", "opcode", "payload")
 
     def __init__(self, message: Message | Buffer) -> None:
         opcode, payload = encode_message(message)
         self.opcode: Opcode = opcode
         self.payload: bytes = payload
         #: The frame that every server connection without extensions sends for it.
-        self.frame: bytes = encode_frame(_FIN | self.opcode, self.payload, None)
+        self.frame: bytes = _plain_frame(FIN | self.opcode, self.payload)
+        # The frames that servers with an extension send, by what these depend on.
+        self._encoded: dict[tuple[int, Hashable], bytes] = {}
 
     @property
     def original(self) -> Message:
         """The message as it was, bytes-like as ``bytes``."""
         return str(self.payload, "utf-8") if self.opcode is Opcode.TEXT else self.payload
+
+    def frame_by(self, transform: MessageTransform) -> bytes | None:
+        """The frame that ``transform`` makes of it, once for all that make the same; ``None`` if only it makes that."""
+        if transform.shared_key is None:
+            return None
+        key = transform.reserved_bits, transform.shared_key
+        if key not in self._encoded:
+            encoded = transform.encode(self.payload, True)
+            self._encoded[key] = _plain_frame(FIN | transform.reserved_bits | self.opcode, encoded)
+        return self._encoded[key]
 
 
 class Outgoing:
@@ -103,26 +112,33 @@ class Outgoing:
 
 
 class Sender:
-    """Makes frames of messages for one connection.
+    """Makes frames of messages for one connection, in ``frames``.
 
     ``entropy`` yields that many unpredictable bytes: a client masks with them (RFC 6455 §5.3), a server has none.
     """
 
-    __slots__ = ("_active", "_entropy", "_first", "_keys", "_position", "_transforms")
+    __slots__ = ("_active", "_first", "_frames", "_masks", "_position", "_transforms")
 
-    def __init__(self, entropy: Callable[[int], bytes] | None, transforms: Sequence[MessageTransform] = ()) -> None:
-        self._entropy = entropy
+    def __init__(
+        self,
+        frames: FrameQueue,
+        entropy: Callable[[int], bytes] | None = None,
+        transforms: Sequence[MessageTransform] = (),
+    ) -> None:
+        self._frames = frames
+        if entropy is not None:
+            frames.mask(entropy)
         self._transforms = tuple(transforms)
-        self._keys = b""
+        self._masks = entropy is not None
         self._position = Position.BETWEEN_MESSAGES
         # Of the message that is leaving: its transforms, and the first byte of its next frame without FIN.
         self._active: tuple[MessageTransform, ...] = ()
         self._first = 0
 
     @property
-    def is_plain(self) -> bool:
-        """Whether a prepared frame can be sent as it is: not masked, not transformed."""
-        return self._entropy is None and not self._transforms
+    def is_direct(self) -> bool:
+        """Whether a message can be sent now, as it is."""
+        return not self._transforms and self._position is Position.BETWEEN_MESSAGES
 
     # --- what the application may send next ---------------------------------------------------------------------------
 
@@ -139,31 +155,44 @@ class Sender:
 
     # --- frames -------------------------------------------------------------------------------------------------------
 
-    def message(self, opcode: int, payload: bytes, compress: bool | None) -> list[bytes]:
-        """The one frame of a whole message, as the buffers to write."""
-        first = _FIN | opcode
+    def message(self, opcode: int, payload: bytes, compress: bool | None) -> None:
+        """Make one frame of a whole message."""
+        first = FIN | opcode
         for transform in self._chosen(len(payload), compress):
             first |= transform.reserved_bits
             payload = transform.encode(payload, True)
-        return self._frame(first, payload)
+        self._frames.put_frame(first, payload, 0, len(payload))
 
-    def control(self, opcode: int, payload: bytes) -> bytes:
-        """A control frame (RFC 6455 §5.5)."""
-        return encode_frame(_FIN | opcode, payload, self._next_key())
+    def prepared(self, message: PreparedMessage) -> bytes | None:
+        """The frame of ``message``, if there is one that others send as well."""
+        if self._masks:
+            return None
+        match self._chosen(len(message.payload), None):
+            case ():
+                return message.frame
+            case (transform,):
+                return message.frame_by(transform)
+            case _:
+                return None
 
-    def next_frame(self, item: Outgoing, size: int) -> list[bytes]:
-        """Turn up to ``size`` more bytes of ``item`` into a frame; nothing if a transform holds them back."""
-        piece = item.payload[item.offset : item.offset + size]  # no copy where that is all of it
+    def next_frame(self, item: Outgoing, size: int) -> None:
+        """Turn up to ``size`` more bytes of ``item`` into a frame; into none if a transform holds them back."""
         if item.begins and item.offset == 0:
             self._begin(item)
-        item.offset += len(piece)
+        start, item.offset = item.offset, min(item.offset + size, len(item.payload))
         final = item.ends and item.offset == len(item.payload)
-        for transform in self._active:
-            piece = transform.encode(piece, final)
-        if not piece and not final:
-            return []
+        payload, stop = item.payload, item.offset
+        if self._active:
+            payload = payload[start:stop]
+            for transform in self._active:
+                payload = transform.encode(payload, final)
+            start, stop = 0, len(payload)
+        if start < stop or final:
+            self._frames.put_frame(self._next_first(final), payload, start, stop)
+
+    def _next_first(self, final: bool) -> int:
         first, self._first = self._first, Opcode.CONTINUATION  # RFC 7692 §6.1: the bits mark the first frame only
-        return self._frame(first | _FIN if final else first, piece)
+        return first | FIN if final else first
 
     def _begin(self, item: Outgoing) -> None:
         size = len(item.payload) if item.ends else _UNKNOWN_SIZE
@@ -178,17 +207,8 @@ class Sender:
             return ()
         return tuple(t for t in self._transforms if not t.reserved_bits or t.wants(size, compress))
 
-    def _frame(self, first: int, payload: bytes) -> list[bytes]:
-        key = self._next_key()
-        if key is not None or len(payload) <= _JOIN_SIZE:
-            return [encode_frame(first, payload, key)]
-        return [encode_header(first, len(payload), None), payload]
 
-    def _next_key(self) -> bytes | None:
-        """A fresh masking key, never used before (RFC 6455 §5.3)."""
-        if self._entropy is None:
-            return None
-        if not self._keys:
-            self._keys = self._entropy(4 * _KEYS_IN_POOL)
-        key, self._keys = self._keys[:4], self._keys[4:]
-        return key
+def _plain_frame(first: int, payload: bytes) -> bytes:
+    buffer = FrameBuffer()
+    buffer.add(first, payload, 0, len(payload), b"", 0)
+    return buffer.take()

@@ -14,6 +14,7 @@ from .leaves_c cimport MessageBuffer
 cdef class FrameDecoder:
     cdef public object control_allowance
     cdef readonly Py_ssize_t controls
+    cdef readonly bint only_messages
     cdef readonly bytes close_payload
     cdef readonly object failure
     cdef int _mask_bit, _granularity, _reserved_bits, _short, _short_limit

@@ -58,9 +58,9 @@ _NO_LENGTH: Final = -1
 class FrameDecoder:
     """Turns received bytes into events and finds every offence against the framing rules.
 
-    After each :meth:`decode` look at ``controls`` (legal control frames in that batch), ``close_payload`` (of the
-    close frame, if one came; it is well-formed) and ``failure`` (the offence, if there was one). After either of the
-    latter nothing more is decoded.
+    After each :meth:`decode` look at ``only_messages``; if that is false, at ``controls`` (legal control frames in that
+    batch), ``close_payload`` (of the close frame, if one came; it is well-formed) and ``failure`` (the offence, if
+    there was one). After either of the latter nothing more is decoded.
     """
 
     __slots__ = (
@@ -89,6 +89,7 @@ class FrameDecoder:
         "control_allowance",
         "controls",
         "failure",
+        "only_messages",
     )
 
     def __init__(
@@ -97,6 +98,8 @@ class FrameDecoder:
         #: How many control frames the next batch may contain; ``None`` for any number. Set by the caller.
         self.control_allowance: int | None = None
         self.controls = 0
+        #: Whether the last batch held nothing but messages, and whatever follows is awaited.
+        self.only_messages = True
         self.close_payload: bytes | None = None
         self.failure: RemoteProtocolError | None = None
         self._mask_bit = _MASKED if masked else 0
@@ -134,6 +137,7 @@ class FrameDecoder:
         """The events that ``data`` completes."""
         events: list[Event] = []
         self.controls = 0
+        self.only_messages = True
         if self.failure is not None or self.close_payload is not None:
             return events
         if self._carry:
@@ -338,6 +342,7 @@ class FrameDecoder:
         if self.control_allowance is not None and self.controls >= self.control_allowance:
             raise RemoteProtocolError(Violation.CONTROL_FLOOD)
         self.controls += 1
+        self.only_messages = False
         payload, self._control_payload = self._control_payload, b""
         if self._opcode == _CLOSE:
             self.close_payload = payload
@@ -385,6 +390,7 @@ class FrameDecoder:
     def _fail(self, violation: Violation, detail: str) -> None:
         # A new one: what was raised, and what it was raised from, hold this call's frames and so the bytes of the read.
         self.failure = RemoteProtocolError(violation, detail)
+        self.only_messages = False
         self._release()
 
     def _release(self) -> None:

@@ -15,6 +15,9 @@
 /* First byte, length byte, the longest extended length, masking key. */
 enum { WSPROTO_MAX_HEADER = 14 };
 
+/* The room for frames that come one behind the other, in bytes: more than most are, and soon outgrown by many. */
+enum { WSPROTO_SEVERAL_FRAMES = 4096 };
+
 /* Write `size` bytes of `from` to `to`: combined with the four bytes of `key` (RFC 6455 section 5.3), or as they are
  * if `key` is NULL. Return whether all that was written is ASCII. */
 static inline int wsproto_copy(unsigned char *__restrict to, const unsigned char *__restrict from, size_t size,

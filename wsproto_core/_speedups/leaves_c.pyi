@@ -1,11 +1,19 @@
 from .leaves_py import (
+    FrameBuffer,
     MessageBuffer,
     apply_mask,
     complete_utf8,
-    encode_frame,
-    encode_header,
+    memory_of,
     unmask,
     unmask_text,
 )
 
-__all__ = ["MessageBuffer", "apply_mask", "complete_utf8", "encode_frame", "encode_header", "unmask", "unmask_text"]
+__all__ = [
+    "FrameBuffer",
+    "MessageBuffer",
+    "apply_mask",
+    "complete_utf8",
+    "memory_of",
+    "unmask",
+    "unmask_text",
+]

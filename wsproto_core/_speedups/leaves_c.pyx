@@ -5,22 +5,34 @@ The loops are in ``leaves.h``. Here is what they need of Python: objects of the 
 
 cimport cython
 from cpython.bytearray cimport PyByteArray_AS_STRING
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, _PyBytes_Resize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE, _PyBytes_Resize
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_CLEAR, Py_INCREF
-from cpython.unicode cimport PyUnicode_DATA, PyUnicode_DecodeUTF8, PyUnicode_New
+from cpython.unicode cimport PyUnicode_AsUTF8String, PyUnicode_DATA, PyUnicode_DecodeUTF8, PyUnicode_GET_LENGTH, PyUnicode_New
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
 
-__all__ = ["MessageBuffer", "apply_mask", "complete_utf8", "encode_frame", "encode_header", "unmask", "unmask_text"]
+__all__ = [
+    "FrameBuffer",
+    "MessageBuffer",
+    "apply_mask",
+    "complete_utf8",
+    "memory_of",
+    "unmask",
+    "unmask_text",
+]
 
 
 cdef extern from "Python.h":
     int PyUnicode_Resize(PyObject **text, Py_ssize_t size) except -1
+    bint PyUnicode_IS_COMPACT_ASCII(object text)
+    # What an object costs without its content; the byte behind the content is counted.
+    Py_ssize_t WSPROTO_BYTES_SIZE "((Py_ssize_t)offsetof(PyBytesObject, ob_sval) + 1)"
+    Py_ssize_t WSPROTO_ASCII_SIZE "((Py_ssize_t)sizeof(PyASCIIObject) + 1)"
 
 
 cdef extern from "leaves.h" nogil:
-    enum: WSPROTO_MAX_HEADER
+    enum: WSPROTO_MAX_HEADER, WSPROTO_SEVERAL_FRAMES
     bint wsproto_copy(unsigned char *to, const unsigned char *source, size_t size, const unsigned char *key)
     size_t wsproto_complete_utf8(const unsigned char *text, size_t size, bint *valid)
     size_t wsproto_header(unsigned char *to, unsigned char first, uint64_t length, const unsigned char *key)
@@ -54,26 +66,6 @@ def apply_mask(bytes payload not None, bytes key not None):
     return unmask(payload, 0, len(payload), key, 0)
 
 
-def encode_frame(unsigned char first, bytes payload not None, bytes key):
-    """A whole frame: header, then ``payload``, masked if there is a ``key``."""
-    cdef unsigned char header[WSPROTO_MAX_HEADER]
-    cdef const unsigned char *mask = _key_or_none(key)
-    cdef size_t size = <size_t>len(payload)
-    cdef size_t body = wsproto_header(header, first, size, mask)
-    cdef bytes frame = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>(body + size))
-    cdef unsigned char *to = <unsigned char *>PyBytes_AS_STRING(frame)
-    memcpy(to, header, body)
-    wsproto_copy(to + body, <unsigned char *>PyBytes_AS_STRING(payload), size, mask)
-    return frame
-
-
-def encode_header(unsigned char first, uint64_t length, bytes key):
-    """A frame header: ``first``, ``length`` in the fewest bytes, the masking ``key`` if any (RFC 6455 §5.2)."""
-    cdef unsigned char header[WSPROTO_MAX_HEADER]
-    cdef size_t size = wsproto_header(header, first, length, _key_or_none(key))
-    return PyBytes_FromStringAndSize(<char *>header, <Py_ssize_t>size)
-
-
 cpdef Py_ssize_t complete_utf8(data) except -1:
     """How many leading bytes of ``data`` are complete characters; what is left may still become one.
 
@@ -93,6 +85,17 @@ cpdef Py_ssize_t complete_utf8(data) except -1:
 
         return leaves_py.complete_utf8(data)
     return <Py_ssize_t>complete
+
+
+cpdef Py_ssize_t memory_of(item) except -1:
+    """What ``item`` costs in bytes, as an object: many tiny messages are as dangerous as a few large ones."""
+    if type(item) is bytes:
+        return PyBytes_GET_SIZE(item) + WSPROTO_BYTES_SIZE
+    if type(item) is str and PyUnicode_IS_COMPACT_ASCII(item):
+        return PyUnicode_GET_LENGTH(item) + WSPROTO_ASCII_SIZE
+    from .leaves_py import memory_of as of_any
+
+    return of_any(item)
 
 
 @cython.final
@@ -119,9 +122,9 @@ cdef class MessageBuffer:
             return
         self._make_room(size, more)
         cdef bint is_ascii = wsproto_copy(self._content() + self._size, source, <size_t>size, key)
-        self._size += size
         if self._is_ascii and not is_ascii:
-            self._leave_ascii()
+            self._leave_ascii(self._size + size)
+        self._size += size
 
     cpdef check(self):
         """Raise :exc:`UnicodeDecodeError` unless what has come is, or can become, valid text. Anything is binary."""
@@ -165,10 +168,10 @@ cdef class MessageBuffer:
         else:
             self._resize(max(room, needed + (needed >> 3)))
 
-    cdef _leave_ascii(self):
-        """Go on as bytes."""
+    cdef _leave_ascii(self, Py_ssize_t size):
+        """Go on as bytes, of which ``size`` are there."""
         content = PyBytes_FromStringAndSize(NULL, self._room)  # never a shared one, as it would be with content
-        memcpy(PyBytes_AS_STRING(content), self._content(), <size_t>self._size)
+        memcpy(PyBytes_AS_STRING(content), self._content(), <size_t>size)
         self._is_ascii = False
         self._own(content, self._room)
 
@@ -181,10 +184,14 @@ cdef class MessageBuffer:
     cdef _resize(self, Py_ssize_t room):
         if room == self._room:
             return
-        if self._is_ascii:
-            PyUnicode_Resize(&self._buffer, room)
-        else:
-            _PyBytes_Resize(&self._buffer, room)
+        try:
+            if self._is_ascii:
+                PyUnicode_Resize(&self._buffer, room)
+            else:
+                _PyBytes_Resize(&self._buffer, room)
+        except MemoryError:
+            self._forget()  # the bytes are gone already
+            raise
         self._room = room
 
     cdef _forget(self):
@@ -196,6 +203,91 @@ cdef class MessageBuffer:
         if self._is_ascii:
             return <unsigned char *>PyUnicode_DATA(<object>self._buffer)
         return <unsigned char *>PyBytes_AS_STRING(<object>self._buffer)
+
+
+@cython.final
+cdef class FrameBuffer:
+    """Frames in the order they leave, one behind the other: in the very object that is handed over."""
+
+    def __dealloc__(self):
+        Py_CLEAR(self._buffer)
+
+    cpdef Py_ssize_t add(
+        self, int first, bytes payload, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at
+    ) except -1:
+        """Append a frame: a header with ``first``, then ``payload[start:stop]``, masked with the four bytes of
+        ``key_in`` from ``key_at`` on; as it is where ``key_in`` is empty. Return its size.
+        """
+        return self._frame(first, _part(payload, start, stop), stop - start, _key(key_in, key_at))
+
+    cpdef Py_ssize_t add_text(self, int first, str text, bytes key_in, Py_ssize_t key_at) except -1:
+        """Append a frame with ``text``; return its size. Raises :exc:`UnicodeEncodeError`; then nothing is appended."""
+        cdef const unsigned char *key = _key(key_in, key_at)
+        cdef Py_ssize_t size = len(text)
+        cdef bytes payload
+        if PyUnicode_IS_COMPACT_ASCII(text):  # whose bytes are its characters
+            return self._frame(first, <const unsigned char *>PyUnicode_DATA(text), size, key)
+        payload = PyUnicode_AsUTF8String(text)
+        return self._frame(first, <const unsigned char *>PyBytes_AS_STRING(payload), len(payload), key)
+
+    cpdef Py_ssize_t add_header(self, int first, uint64_t length) except -1:
+        """Append the header of a frame that is not masked; return its size."""
+        cdef size_t size = wsproto_header(self._room_for(WSPROTO_MAX_HEADER), <unsigned char>first, length, NULL)
+        self.size += <Py_ssize_t>size
+        return <Py_ssize_t>size
+
+    cpdef add_bytes(self, bytes data):
+        """Append ``data`` as it is."""
+        cdef Py_ssize_t size = len(data)
+        memcpy(self._room_for(size), PyBytes_AS_STRING(data), <size_t>size)
+        self.size += size
+
+    cpdef bytes take(self):
+        """Take out what has been appended."""
+        cdef Py_ssize_t size = self.size, room = self._room
+        if size == 0:
+            return b""
+        self.size = self._room = 0
+        if size != room:
+            _PyBytes_Resize(&self._buffer, size)  # where that fails, nothing is left
+        frames = <bytes>self._buffer
+        Py_CLEAR(self._buffer)
+        return frames
+
+    cdef Py_ssize_t _frame(
+        self, int first, const unsigned char *payload, Py_ssize_t size, const unsigned char *key
+    ) except -1:
+        cdef unsigned char header[WSPROTO_MAX_HEADER]
+        cdef Py_ssize_t body = <Py_ssize_t>wsproto_header(header, <unsigned char>first, <uint64_t>size, key)
+        cdef unsigned char *to = self._room_for(body + size)
+        memcpy(to, header, <size_t>body)
+        if key is NULL:
+            memcpy(to + body, payload, <size_t>size)
+        else:
+            wsproto_copy(to + body, payload, <size_t>size, key)
+        self.size += body + size
+        return body + size
+
+    # As in MessageBuffer, the buffer has never more than this one reference.
+
+    cdef unsigned char *_room_for(self, Py_ssize_t size) except NULL:
+        """Where ``size`` more bytes go. The first ones get just their room: mostly nothing follows them."""
+        cdef Py_ssize_t needed = self.size + size
+        if self._buffer is NULL:
+            self._own(max(needed, 2))  # smaller objects are shared
+        elif needed > self._room:
+            self._own(max(needed, 2 * self._room, WSPROTO_SEVERAL_FRAMES))
+        return <unsigned char *>PyBytes_AS_STRING(<object>self._buffer) + self.size
+
+    cdef _own(self, Py_ssize_t room):
+        """Go on in an object of ``room`` bytes. Where there is no memory for it, nothing has changed."""
+        content = PyBytes_FromStringAndSize(NULL, room)
+        if self._buffer is not NULL:
+            memcpy(PyBytes_AS_STRING(content), PyBytes_AS_STRING(<object>self._buffer), <size_t>self.size)
+            Py_CLEAR(self._buffer)
+        Py_INCREF(content)
+        self._buffer = <PyObject *>content
+        self._room = room
 
 
 cdef const unsigned char *_part(bytes data, Py_ssize_t start, Py_ssize_t stop) except NULL:
@@ -210,9 +302,3 @@ cdef const unsigned char *_key(bytes key_in, Py_ssize_t key_at) except? NULL:
     if not key_in:
         return NULL
     return _part(key_in, key_at, key_at + 4)
-
-
-cdef const unsigned char *_key_or_none(bytes key) except? NULL:
-    if key is None:
-        return NULL
-    return _part(key, 0, 4)

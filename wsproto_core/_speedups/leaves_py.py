@@ -1,5 +1,5 @@
-"""The leaves of the frame loop: masking, frame headers, UTF-8 that may stop in the middle of a character, and the
-message that is being received.
+"""The leaves of the frame loops: masking, frame headers, UTF-8 that may stop in the middle of a character, the message
+that is being received, and the frames that are to be sent.
 
 Each is small, and is the specification of a native one in ``leaves_c`` that may take its place. Positions given are
 within the data: nothing is clipped.
@@ -8,9 +8,23 @@ within the data: nothing is clipped.
 from __future__ import annotations
 
 from codecs import utf_8_decode
-from typing import Final
+from sys import getsizeof
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["MessageBuffer", "apply_mask", "complete_utf8", "encode_frame", "encode_header", "unmask", "unmask_text"]
+from .._events import Fragment
+
+if TYPE_CHECKING:
+    from .._types import Message
+
+__all__ = [
+    "FrameBuffer",
+    "MessageBuffer",
+    "apply_mask",
+    "complete_utf8",
+    "memory_of",
+    "unmask",
+    "unmask_text",
+]
 
 #: From this size on four table look-ups beat one big integer (measured on CPython 3.11 to 3.13: equal near 500).
 _LARGE: Final = 512
@@ -43,22 +57,9 @@ def apply_mask(payload: bytes, key: bytes) -> bytes:
     return unmask(payload, 0, len(payload), key, 0)
 
 
-def encode_frame(first: int, payload: bytes, key: bytes | None) -> bytes:
-    """A whole frame: header, then ``payload``, masked if there is a ``key``."""
-    header = encode_header(first, len(payload), key)
-    return header + (payload if key is None else apply_mask(payload, key))
-
-
-def encode_header(first: int, length: int, key: bytes | None) -> bytes:
-    """A frame header: ``first``, ``length`` in the fewest bytes, the masking ``key`` if any (RFC 6455 §5.2)."""
-    mask_bit = 0 if key is None else 0x80
-    if length < 126:
-        header = bytes((first, mask_bit | length))
-    elif length < 0x10000:
-        header = bytes((first, mask_bit | 126, length >> 8, length & 0xFF))
-    else:
-        header = bytes((first, mask_bit | 127)) + length.to_bytes(8, "big")
-    return header if key is None else header + key
+def memory_of(item: Message | Fragment) -> int:
+    """What ``item`` costs in bytes, as an object: many tiny messages are as dangerous as a few large ones."""
+    return getsizeof(item.data) + getsizeof(item) if isinstance(item, Fragment) else getsizeof(item)
 
 
 def complete_utf8(data: bytes | bytearray) -> int:
@@ -107,6 +108,56 @@ class MessageBuffer:
         self._data = data[complete:]
         self._checked = 0
         return str(data[:complete], "utf-8") if self._data else str(data, "utf-8")
+
+
+class FrameBuffer:
+    """Frames in the order they leave, one behind the other."""
+
+    __slots__ = ("_data", "size")
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        #: Bytes so far.
+        self.size = 0
+
+    def add(self, first: int, payload: bytes, start: int, stop: int, key_in: bytes, key_at: int) -> int:
+        """Append a frame: a header with ``first``, then ``payload[start:stop]``, masked with the four bytes of
+        ``key_in`` from ``key_at`` on; as it is where ``key_in`` is empty. Return its size.
+        """
+        frame = _header(first, stop - start, key_in[key_at : key_at + 4]) + unmask(payload, start, stop, key_in, key_at)
+        self.add_bytes(frame)
+        return len(frame)
+
+    def add_text(self, first: int, text: str, key_in: bytes, key_at: int) -> int:
+        """Append a frame with ``text``; return its size. Raises :exc:`UnicodeEncodeError`; then nothing is appended."""
+        payload = text.encode()
+        return self.add(first, payload, 0, len(payload), key_in, key_at)
+
+    def add_header(self, first: int, length: int) -> int:
+        """Append the header of a frame that is not masked; return its size."""
+        header = _header(first, length, b"")
+        self.add_bytes(header)
+        return len(header)
+
+    def add_bytes(self, data: bytes) -> None:
+        """Append ``data`` as it is."""
+        self._data += data
+        self.size += len(data)
+
+    def take(self) -> bytes:
+        """Take out what has been appended."""
+        data, self._data, self.size = bytes(self._data), bytearray(), 0
+        return data
+
+
+def _header(first: int, length: int, key: bytes) -> bytes:
+    """A frame header: ``first``, ``length`` in the fewest bytes, the masking ``key`` if any (RFC 6455 §5.2)."""
+    mask_bit = 0x80 if key else 0
+    if length < 126:
+        return bytes((first, mask_bit | length)) + key
+    if length < 0x10000:
+        return bytes((first, mask_bit | 126, length >> 8, length & 0xFF)) + key
+    return bytes((first, mask_bit | 127)) + length.to_bytes(8, "big") + key
 
 
 def _mask_large(payload: bytes, key: bytes) -> bytes:

@@ -8,11 +8,13 @@ from typing import Any, Final
 
 import pytest
 
+from wsproto_core import _speedups
 from wsproto_core._errors import LocalProtocolError, RemoteProtocolError
 from wsproto_core._events import CloseReport
 from wsproto_core._protocol.closing import Closing
 from wsproto_core._protocol.receiving import CloseFrame
 from wsproto_core._protocol.states import CONNECTION, MAY_RECEIVE, MAY_SEND, PUBLIC_STATE, Happening, Phase
+from wsproto_core._speedups import FrameQueue
 from wsproto_core._types import Initiator, Timer
 from wsproto_core._violations import Violation
 
@@ -38,8 +40,12 @@ WAY: dict[Phase, list[Happening]] = {
 }
 
 
-def after(*happenings: Happening) -> Closing:
-    closing = Closing()
+def new_queue() -> FrameQueue:
+    return _speedups.FrameQueue(max_size=100, max_payload=100)
+
+
+def after(*happenings: Happening, frames: FrameQueue | None = None) -> Closing:
+    closing = Closing(frames or new_queue())
     for happening in happenings:
         DO[happening](closing)
     return closing
@@ -72,11 +78,13 @@ def test_every_phase_and_everything_that_can_happen(phase: Phase, happening: Hap
 
 @pytest.mark.parametrize("phase", Phase, ids=lambda phase: phase.name)
 def test_predicates(phase: Phase) -> None:
-    closing = after(*WAY[phase])
+    frames = new_queue()
+    closing = after(*WAY[phase], frames=frames)
     assert closing.state is PUBLIC_STATE[phase]
     assert closing.may_send is (phase in MAY_SEND)
     assert closing.may_receive is (phase in MAY_RECEIVE)
     assert closing.owes_close_frame is (phase in (Phase.CLOSE_RECEIVED, Phase.FAILED))
+    assert frames.is_open is closing.may_send
 
 
 @pytest.mark.parametrize(
@@ -220,7 +228,7 @@ def test_reports(happenings: list[Happening], expected: dict[str, object]) -> No
 
 
 def test_an_offence_in_the_handshake_has_no_close_code() -> None:
-    closing = Closing()
+    closing = Closing(new_queue())
     closing.offended(RemoteProtocolError(Violation.BAD_REQUEST))
     report = settled(closing)
     assert (report.code, report.violation, report.sent_code) == (1006, Violation.BAD_REQUEST, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -15,7 +15,6 @@ from tests.core.kit import (
     BINARY,
     FIN,
     KEY,
-    PING,
     RSV1,
     RSV2,
     TEXT,
@@ -25,12 +24,13 @@ from tests.core.kit import (
     deflate,
     frame,
 )
+from wsproto_core import _speedups
 from wsproto_core._errors import LocalProtocolError
 from wsproto_core._extensions.base import MessageTransform
 from wsproto_core._protocol.receiving import make_decoder
 from wsproto_core._protocol.sending import Outgoing, PreparedMessage, Sender, encode_message
 from wsproto_core._protocol.states import OUTGOING, Part, Position
-from wsproto_core._types import Opcode, Receive, Role
+from wsproto_core._types import Buffer, Opcode, Receive, Role
 from wsproto_core.frames import Frame, parse_frames
 
 
@@ -51,21 +51,40 @@ class Entropy:
         return b"".join(next(self._keys) for _ in range(size // 4))
 
 
-def server(*transforms: MessageTransform) -> Sender:
-    return Sender(None, transforms)
+class Side:
+    """A sender, and the queue that it fills."""
+
+    def __init__(
+        self, entropy: Callable[[int], bytes] | None = None, transforms: Sequence[MessageTransform] = ()
+    ) -> None:
+        self._frames = _speedups.FrameQueue(max_size=1 << 30, max_payload=1 << 30)
+        self.sender = Sender(self._frames, entropy, transforms)
+
+    def message(self, opcode: int, payload: bytes, compress: bool | None = None) -> bytes:
+        self.sender.message(opcode, payload, compress)
+        return self._taken()
+
+    def next_frame(self, item: Outgoing, size: int) -> bytes:
+        self.sender.next_frame(item, size)
+        return self._taken()
+
+    def frames_of(self, item: Outgoing, size: int) -> list[Frame]:
+        """All frames of ``item``, of ``size`` bytes or fewer before transforms."""
+        made = self.next_frame(item, size)
+        while item.offset < len(item.payload):
+            made += self.next_frame(item, size)
+        return [*parse_frames(made)]
+
+    def _taken(self) -> bytes:
+        return b"".join(self._frames.take())
 
 
-def client(*transforms: MessageTransform) -> Sender:
-    return Sender(Entropy(), transforms)
+def server(*transforms: MessageTransform) -> Side:
+    return Side(None, transforms)
 
 
-def frames_of(sender: Sender, item: Outgoing, size: int) -> list[Frame]:
-    """All frames of ``item``, of ``size`` bytes or fewer before transforms."""
-    made: list[Frame] = []
-    while True:
-        made += parse_frames(b"".join(sender.next_frame(item, size)))
-        if item.offset == len(item.payload):
-            return made
+def client(*transforms: MessageTransform) -> Side:
+    return Side(Entropy(), transforms)
 
 
 # --- messages to payloads ---------------------------------------------------------------------------------------------
@@ -115,68 +134,72 @@ def test_a_prepared_message_is_the_frame_that_a_server_sends(message: str | byte
     prepared = PreparedMessage(message)
     opcode, payload = encode_message(message)
     assert (prepared.opcode, prepared.payload) == (opcode, payload)
-    assert prepared.frame == b"".join(server().message(opcode, payload, None))
+    assert prepared.frame == server().message(opcode, payload)
 
 
-def test_a_prepared_frame_fits_servers_without_extensions_only() -> None:
-    assert server().is_plain
-    assert not client().is_plain
-    assert not server(Rot13()).is_plain
+class Shared(Rot13):
+    """Makes the same of a message in every connection, and counts how often it had to."""
+
+    encoded = 0
+
+    @property
+    def shared_key(self) -> str:
+        return "rot13"
+
+    def encode(self, data: Buffer, final: bool) -> bytes:
+        Shared.encoded += 1
+        return super().encode(data, final)
 
 
-# --- whole messages and control frames --------------------------------------------------------------------------------
+def test_a_prepared_frame_is_not_masked_and_not_transformed_by_what_only_one_connection_does() -> None:
+    prepared = PreparedMessage("Hello")
+    assert server().sender.prepared(prepared) is prepared.frame
+    assert client().sender.prepared(prepared) is None
+    assert server(Rot13()).sender.prepared(prepared) is None
+    assert server(Shared(), Shared()).sender.prepared(prepared) is None
+
+
+def test_what_every_connection_makes_the_same_is_made_once() -> None:
+    prepared = PreparedMessage("Hello")
+    before = Shared.encoded
+    frames = {server(Shared()).sender.prepared(prepared) for _ in range(3)}
+    assert frames == {server(Shared()).message(TEXT, b"Hello")}
+    assert Shared.encoded - before == 2  # once for all, and once for the frame to compare it with
+
+
+# --- whole messages ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 4096, 4097, 65535, 65536])
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
 def test_a_message_is_one_frame(opcode: int, size: int) -> None:
     payload = b"x" * size
-    assert b"".join(server().message(opcode, payload, None)) == frame(FIN | opcode, payload, masked=False)
-    assert [*parse_frames(b"".join(client().message(opcode, payload, None)))] == [
-        Frame(opcode, payload, mask=b"\x00\x00\x00\x01")
-    ]
+    assert server().message(opcode, payload) == frame(FIN | opcode, payload, masked=False)
+    assert [*parse_frames(client().message(opcode, payload))] == [Frame(opcode, payload, mask=b"\x00\x00\x00\x01")]
 
 
-def test_a_large_payload_is_not_copied_where_it_need_not_be_masked() -> None:
-    payload = b"x" * 4097
-    head, body = server().message(BINARY, payload, None)
-    assert (head, body is payload) == (b"\x82\x7e\x10\x01", True)
-    item = Outgoing(Opcode.BINARY, payload)
-    assert server().next_frame(item, 5000)[1] is payload
-    assert len(client().message(BINARY, payload, None)) == 1
-
-
-@pytest.mark.parametrize("payload", [b"", b"Hello", b"x" * 125])
-def test_control_frames(payload: bytes) -> None:
-    """RFC 6455 §5.5; extensions never see them."""
-    for transforms in ([], [Rot13()], [deflate()]):
-        assert server(*transforms).control(PING, payload) == frame(FIN | PING, payload, masked=False)
-        (sent,) = parse_frames(client(*transforms).control(PING, payload))
-        assert (sent.opcode, sent.payload, sent.reserved) == (PING, payload, 0)
+@pytest.mark.parametrize("size", [0, 1, 70_000])
+def test_a_message_can_leave_as_it_is_where_nothing_is_to_be_done_to_it(size: int) -> None:
+    assert server().sender.is_direct
+    assert client().sender.is_direct
+    assert not server(Rot13()).sender.is_direct
+    for payload, final, is_direct in ((b"a", False, False), (b"b" * size, False, False), (b"c", True, True)):
+        side = server()
+        side.sender.part(Opcode.TEXT, payload, final, None)
+        assert side.sender.is_direct is is_direct
 
 
 # --- masking (RFC 6455 §5.3) ------------------------------------------------------------------------------------------
 
 
 def test_every_frame_has_a_fresh_key() -> None:
-    sender = client()
-    wire = b""
-    for _ in range(200):
-        wire += b"".join(sender.message(TEXT, b"abc", None)) + sender.control(PING, b"d")
-    wire += b"".join(sender.next_frame(Outgoing(Opcode.TEXT, b"abc"), 10))
-    keys = [sent.mask for sent in parse_frames(wire)]
-    assert len(set(keys)) == len(keys) == 401
-    assert None not in keys
-
-
-def test_entropy_is_asked_for_seldom_and_used_in_order() -> None:
     entropy = Entropy()
-    sender = Sender(entropy)
+    side = Side(entropy)
     assert entropy.asked == []
-    keys = [next(parse_frames(sender.control(PING, b""))).mask for _ in range(200)]
-    assert len(entropy.asked) < 20
+    wire = b"".join(side.message(TEXT, b"abc") for _ in range(200))
+    wire += b"".join(side.next_frame(Outgoing(Opcode.TEXT, b"abc"), size) for size in (1, 2, 3))
     expected = counter()
-    assert keys == [next(expected) for _ in range(200)]
+    assert [sent.mask for sent in parse_frames(wire)] == [next(expected) for _ in range(203)]
 
 
 # --- parts of a message (RFC 6455 §5.4) -------------------------------------------------------------------------------
@@ -216,7 +239,7 @@ def legal_parts(sender: Sender) -> set[Part]:
     ("position", "part"), [pytest.param(*row, id=f"{row[0].name}-{row[1].name}") for row in product(Position, Part)]
 )
 def test_every_position_and_every_part(position: Position, part: Part) -> None:
-    sender = server()
+    sender = server().sender
     for step in START[position]:
         do(sender, step)
     after = OUTGOING[position].get(part)
@@ -236,7 +259,7 @@ def test_every_position_and_every_part(position: Position, part: Part) -> None:
 @settings(deadline=None)
 @given(parts=st.lists(st.sampled_from(Part), max_size=15))
 def test_the_sender_obeys_the_table(parts: list[Part]) -> None:
-    sender = server()
+    sender = server().sender
     position = Position.BETWEEN_MESSAGES
     for part in parts:
         if part in OUTGOING[position]:
@@ -251,10 +274,10 @@ def test_the_sender_obeys_the_table(parts: list[Part]) -> None:
 
 @pytest.mark.parametrize("make", [server, client], ids=["server", "client"])
 def test_parts_become_the_frames_of_one_message(make: Any) -> None:
-    sender = make()
+    side = make()
     sent: list[Frame] = []
     for payload, final in ((b"ab", False), (b"", False), (b"c", False), (b"", True)):
-        sent += frames_of(sender, sender.part(Opcode.TEXT, payload, final, None), 100)
+        sent += side.frames_of(side.sender.part(Opcode.TEXT, payload, final, None), 100)
     assert [(one.opcode, one.payload, one.final) for one in sent] == [
         (1, b"ab", False),
         (0, b"c", False),
@@ -274,17 +297,29 @@ def test_parts_become_the_frames_of_one_message(make: Any) -> None:
     ],
 )
 def test_a_large_message_leaves_in_fragments(payload: bytes, size: int, pieces: list[bytes]) -> None:
-    sent = frames_of(server(), Outgoing(Opcode.BINARY, payload), size)
+    sent = server().frames_of(Outgoing(Opcode.BINARY, payload), size)
     assert [one.payload for one in sent] == pieces
     assert [one.opcode for one in sent] == [2] + [0] * (len(pieces) - 1)
     assert [one.final for one in sent] == [False] * (len(pieces) - 1) + [True]
 
 
 def test_the_size_of_fragments_may_change_on_the_way() -> None:
-    sender, item = server(), Outgoing(Opcode.TEXT, b"abcdef")
-    wire = [b"".join(sender.next_frame(item, size)) for size in (2, 1, 100)]
-    assert [one.payload for one in parse_frames(b"".join(wire))] == [b"ab", b"c", b"def"]
+    side, item = server(), Outgoing(Opcode.TEXT, b"abcdef")
+    wire = b"".join(side.next_frame(item, size) for size in (2, 1, 100))
+    assert [one.payload for one in parse_frames(wire)] == [b"ab", b"c", b"def"]
     assert item.offset == 6
+
+
+@pytest.mark.parametrize("make", [server, client], ids=["server", "client"])
+def test_fragments_larger_than_any_buffer(make: Any) -> None:
+    payload = bytes(range(256)) * 1000
+    sent = make().frames_of(Outgoing(Opcode.BINARY, payload), 100_000)
+    assert [(one.opcode, len(one.payload), one.final) for one in sent] == [
+        (2, 100_000, False),
+        (0, 100_000, False),
+        (0, 56_000, True),
+    ]
+    assert b"".join(one.payload for one in sent) == payload
 
 
 # --- extensions (RFC 6455 §9) -----------------------------------------------------------------------------------------
@@ -295,48 +330,48 @@ def test_the_size_of_fragments_may_change_on_the_way() -> None:
     [(None, 127, False), (None, 128, True), (True, 1, True), (False, 1000, False), (True, 0, True)],
 )
 def test_permessage_deflate_is_asked_for_each_message(compress: bool | None, size: int, marked: bool) -> None:
-    sender = server(deflate())
+    side = server(deflate())
     payload = b"x" * size
-    (whole,) = parse_frames(b"".join(sender.message(TEXT, payload, compress)))
-    (queued,) = frames_of(sender, Outgoing(Opcode.TEXT, payload, compress), 10_000)
+    (whole,) = parse_frames(side.message(TEXT, payload, compress))
+    (queued,) = side.frames_of(Outgoing(Opcode.TEXT, payload, compress), 10_000)
     assert whole.reserved == queued.reserved == (4 if marked else 0)
     assert marked is (whole.payload != payload)
 
 
 def test_a_message_in_parts_is_compressed_as_if_it_were_long() -> None:
-    sender = server(deflate())
+    side = server(deflate())
     first = Outgoing(Opcode.TEXT, b"a", begins=True, ends=False)
-    assert sender.next_frame(first, 100) == [], "zlib holds it back"
+    assert side.next_frame(first, 100) == b"", "zlib holds it back"
     last = Outgoing(Opcode.TEXT, b"b", begins=False, ends=True)
-    (sent,) = parse_frames(b"".join(sender.next_frame(last, 100)))
+    (sent,) = parse_frames(side.next_frame(last, 100))
     assert (sent.opcode, sent.reserved, sent.final) == (1, 4, True)
 
 
 def test_only_the_first_frame_is_marked() -> None:
     """RFC 7692 §6.1."""
-    sent = frames_of(server(Braces()), Outgoing(Opcode.BINARY, b"abc"), 1)
+    sent = server(Braces()).frames_of(Outgoing(Opcode.BINARY, b"abc"), 1)
     assert [(one.opcode, one.reserved, one.payload) for one in sent] == [(2, 2, b"{a"), (0, 0, b"b"), (0, 0, b"c}")]
 
 
 @pytest.mark.parametrize("compress", [None, True, False])
 def test_what_has_no_mark_transforms_every_message_whatever_the_caller_wishes(compress: bool | None) -> None:
     """The peer cannot tell a message that was left out."""
-    sender = server(Rot13())
-    assert sender.message(TEXT, b"abc", compress) == [frame(0x81, b"nop", masked=False)]
-    assert sender.next_frame(Outgoing(Opcode.TEXT, b"abc", compress), 10) == [frame(0x81, b"nop", masked=False)]
+    side = server(Rot13())
+    assert side.message(TEXT, b"abc", compress) == frame(0x81, b"nop", masked=False)
+    assert side.next_frame(Outgoing(Opcode.TEXT, b"abc", compress), 10) == frame(0x81, b"nop", masked=False)
 
 
 def test_several_extensions_in_the_order_negotiated() -> None:
     """RFC 6455 §9.1: the first one is applied first."""
-    (sent,) = parse_frames(b"".join(server(Braces(), deflate()).message(TEXT, b"a" * 200, None)))
+    (sent,) = parse_frames(server(Braces(), deflate()).message(TEXT, b"a" * 200))
     assert sent.reserved == (RSV1 | RSV2) >> 4
     assert deflate().decode(sent.payload, True) == b"{" + b"a" * 200 + b"}"
 
 
 def test_a_message_that_is_not_marked_is_not_transformed() -> None:
-    sender = server(Braces())
-    assert sender.message(TEXT, b"a", False) == [frame(0x81, b"a", masked=False)]
-    assert sender.message(TEXT, b"a", None) == [frame(0xA1, b"{a}", masked=False)]
+    side = server(Braces())
+    assert side.message(TEXT, b"a", False) == frame(0x81, b"a", masked=False)
+    assert side.message(TEXT, b"a", None) == frame(0xA1, b"{a}", masked=False)
 
 
 # --- there and back ---------------------------------------------------------------------------------------------------
@@ -368,26 +403,25 @@ def test_what_one_side_sends_the_other_receives(
     kinds: tuple[type[MessageTransform] | None, ...],
     role: Role,
 ) -> None:
-    sender = Sender(Entropy() if role is Role.CLIENT else None, new(kinds))
+    side = Side(Entropy() if role is Role.CLIENT else None, new(kinds))
     peer = Role.SERVER if role is Role.CLIENT else Role.CLIENT
     decoder = make_decoder(peer, receive=Receive.MESSAGES, limits=UNLIMITED, transforms=new(kinds))
-    wire: list[bytes] = []
+    wire = b""
     for message, compress, whole in messages:
         opcode, payload = encode_message(message)
         if whole:
-            wire += sender.message(opcode, payload, compress)
+            wire += side.message(opcode, payload, compress)
             continue
         item = Outgoing(opcode, payload, compress)
-        wire += sender.next_frame(item, size)
+        wire += side.next_frame(item, size)
         while item.offset < len(payload):
-            wire += sender.next_frame(item, size)
-    assert decoder.decode(b"".join(wire)) == [message for message, _, _ in messages]
+            wire += side.next_frame(item, size)
+    assert decoder.decode(wire) == [message for message, _, _ in messages]
     assert decoder.failure is None
 
 
 def test_the_examples_of_the_rfc() -> None:
     """RFC 6455 §5.7."""
-    assert server().message(TEXT, b"Hello", None) == [bytes.fromhex("810548656c6c6f")]
-    assert Sender(lambda size: KEY * (size // 4)).message(TEXT, b"Hello", None) == [
-        bytes.fromhex("818537fa213d7f9f4d5158")
-    ]
+    assert server().message(TEXT, b"Hello") == bytes.fromhex("810548656c6c6f")
+    masked = Side(lambda size: KEY * (size // 4)).message(TEXT, b"Hello")
+    assert masked == bytes.fromhex("818537fa213d7f9f4d5158")

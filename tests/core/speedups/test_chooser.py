@@ -12,9 +12,12 @@ import pytest
 
 from tests.core.twins import Twin, compiled
 from wsproto_core import _speedups
-from wsproto_core._speedups import codec_py, leaves_py
+from wsproto_core._speedups import codec_py, frames_py, leaves_py
 
 NAMES = set(_speedups.__all__) - {"IS_COMPILED"}
+MODULES = ("codec", "frames", "inbox", "leaves")
+IN_PYTHON = {f"{name}_py" for name in MODULES}
+COMPILED = {f"{name}_c" for name in MODULES}
 
 
 def chosen() -> ModuleType:
@@ -34,7 +37,7 @@ def test_the_environment_asks_for_python(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("WSPROTO_CORE_PUREPYTHON", "1")
     package = chosen()
     assert package.IS_COMPILED is False
-    assert homes(package) == {"codec_py", "leaves_py"}
+    assert homes(package) == IN_PYTHON
 
 
 @pytest.mark.parametrize("value", [None, "", "0"])
@@ -45,7 +48,7 @@ def test_what_is_built_is_used(monkeypatch: pytest.MonkeyPatch, value: str | Non
         monkeypatch.setenv("WSPROTO_CORE_PUREPYTHON", value)
     package = chosen()
     assert package.IS_COMPILED is True
-    assert homes(package) == {"codec_c", "leaves_c"}
+    assert homes(package) == COMPILED
 
 
 def test_what_is_not_built_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,15 +56,18 @@ def test_what_is_not_built_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     package = chosen()
     assert package.IS_COMPILED is False
-    assert homes(package) == {"codec_py", "leaves_py"}
+    assert homes(package) == IN_PYTHON
+
+
+def public(kind: type) -> set[str]:
+    return {name for name in dir(kind) if not name.startswith("_")}
 
 
 def test_both_have_the_same_names(twin: Twin) -> None:
     assert set(leaves_py.__all__) == set(vars(twin.leaves)["__all__"])
     assert set(leaves_py.__all__) <= set(dir(twin.leaves))
-    assert {name for name in dir(codec_py.FrameDecoder) if name[0] != "_"} == {
-        name for name in dir(twin.codec) if name[0] != "_"
-    }
+    for in_python, other in ((codec_py.FrameDecoder, twin.codec), (frames_py.FrameQueue, twin.frames)):
+        assert public(in_python) == public(other)
 
 
 SCRIPT = """
@@ -74,6 +80,11 @@ assert _speedups.IS_COMPILED
 decoder = _speedups.FrameDecoder(masked=False, receive=Receive.MESSAGES, limits=Limits())
 assert decoder.decode(bytes([0x81, 1, 97, 0x82, 1, 98])) == ["a", b"b"]
 assert decoder.decode(bytes([0x83])) == [] and decoder.failure is not None
+frames = _speedups.FrameQueue(max_size=100, max_payload=100)
+frames.mask(lambda size: bytes(size))
+frames.is_open = frames.is_direct = True
+assert frames.put_message("a") and frames.put_message(b"b") and not frames.put_message(5)
+assert frames.take() == [bytes([0x81, 0x81, 0, 0, 0, 0, 97, 0x82, 0x81, 0, 0, 0, 0, 98])]
 '''
 exec(script)
 for _ in range(3):

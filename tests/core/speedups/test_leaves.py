@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core.kit import KEY, frame, xor
+from tests.core.kit import KEY, frame, header, length_bytes, xor
 from tests.core.twins import Leaves, compiled
 
+ROOT = Path(__file__).parents[3]
 SIZES = [*range(601), 1023, 4096, 65535, 65536, 1_000_003]
 NOISE = random.Random(6455).randbytes(max(SIZES) + 16)
 
@@ -147,6 +152,135 @@ def test_text_is_checked_as_it_comes(leaves: Leaves) -> None:
         message.check()
 
 
+# --- frames that are to be sent (RFC 6455 §5.2) -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"),
+    [
+        (0, "8100"),
+        (125, "817d"),
+        (126, "817e007e"),
+        (127, "817e007f"),
+        (256, "817e0100"),
+        (0xFFFF, "817effff"),
+        (0x10000, "817f0000000000010000"),
+        (2**63 - 1, "817f7fffffffffffffff"),
+    ],
+)
+def test_lengths_take_the_fewest_bytes(leaves: Leaves, length: int, expected: str) -> None:
+    frames, plain = leaves.FrameBuffer(), bytes.fromhex(expected)
+    assert frames.add_header(0x81, length) == frames.size == len(plain)
+    assert frames.take() == plain
+
+
+def test_a_frame_is_its_header_and_its_payload(leaves: Leaves) -> None:
+    for size in SIZES:
+        for first, key_in in ((0x82, b""), (0x00, KEY)):
+            frames, expected = leaves.FrameBuffer(), frame(first, NOISE[:size], masked=bool(key_in))
+            assert frames.add(first, NOISE, 0, size, key_in, 0) == frames.size == len(expected)
+            assert frames.take() == expected, size
+
+
+def test_a_payload_and_its_key_may_stand_anywhere(leaves: Leaves) -> None:
+    frames = leaves.FrameBuffer()
+    for size, start, key_at in product([*range(20), 125, 126, 511, 512, 65_536], range(9), range(9)):
+        payload, key = NOISE[start : start + size], NOISE[key_at : key_at + 4]
+        frames.add(0x82, NOISE, start, start + size, NOISE, key_at)
+        assert frames.take() == header(0x82, length_bytes(size), key) + xor(payload, key), (size, start, key_at)
+
+
+WIDTHS = ["", "a", "\x7f", "é", "ÿ" * 99, "€", "😀", "größer €😀", "a" * 99 + "😀", "\x00", "x" * 70_000, "é" * 70_000]
+
+
+@pytest.mark.parametrize("text", WIDTHS, ids=lambda text: ascii(text[-10:]))
+def test_a_frame_of_text(leaves: Leaves, text: str) -> None:
+    frames, payload = leaves.FrameBuffer(), text.encode()
+    for key_at in range(5):
+        key = NOISE[key_at : key_at + 4]
+        plain = frame(0x81, payload, masked=False)
+        masked = header(0x01, length_bytes(len(payload)), key) + xor(payload, key)
+        assert frames.add_text(0x81, text, b"", -4) == len(plain)
+        assert frames.add_text(0x01, text, NOISE, key_at) == len(masked)
+        assert frames.take() == plain + masked
+
+
+@pytest.mark.parametrize("text", ["\ud800", "ab\udfff", "\ud83d\ude00", "a" * 99 + "\udc80" + "b" * 99], ids=ascii)
+@pytest.mark.parametrize("before", [b"", b"whatever was there"])
+def test_text_that_is_not_unicode_is_refused_as_python_refuses_it(leaves: Leaves, before: bytes, text: str) -> None:
+    frames = leaves.FrameBuffer()
+    frames.add_bytes(before)
+    with pytest.raises(UnicodeEncodeError) as expected:
+        text.encode()
+    with pytest.raises(UnicodeEncodeError) as refused:
+        frames.add_text(0x81, text, KEY, 0)
+    assert refused.value.args == expected.value.args
+    assert frames.size == len(before)
+    assert frames.take() == before
+
+
+def test_frames_stand_one_behind_the_other(leaves: Leaves) -> None:
+    """However small or large: the buffer grows under what it holds."""
+    for sizes in ([0] * 9, [1] * 3000, [100] * 700, [0, 5000, 1], [65_536, 1, 65_536], [*range(300)]):
+        frames, expected = leaves.FrameBuffer(), [frame(0x82, NOISE[:size], masked=True) for size in sizes]
+        assert [frames.add(0x82, NOISE, 0, size, KEY, 0) for size in sizes] == [*map(len, expected)]
+        assert frames.size == sum(map(len, expected))
+        assert frames.take() == b"".join(expected)
+
+
+@pytest.mark.parametrize("data", [b"", b"a", b"\xff", b"ab", b"x" * 99], ids=lambda data: data[:2].hex())
+def test_frames_that_were_taken_stay_as_they_are(leaves: Leaves, data: bytes) -> None:
+    """The native one writes into the object that it hands over: never into one that somebody holds."""
+    frames = leaves.FrameBuffer()
+    assert (frames.take(), frames.size) == (b"", 0)
+    frames.add_bytes(data)
+    taken = frames.take()
+    assert type(taken) is bytes
+    assert (frames.take(), frames.size) == (b"", 0)
+    frames.add_bytes(b"zz")
+    frames.add_text(0x81, "z" * 5000, b"", 0)
+    assert taken == data
+    assert (bytes([0x61]), bytes([0xFF]), bytes(0)) == (b"a", b"\xff", b"")  # the interpreter shares these
+    assert frames.take() == b"zz" + frame(0x81, b"z" * 5000, masked=False)
+
+
+CONTENTS = st.binary(max_size=300) | st.sampled_from([b"x" * 4094, b"x" * 4096, b"x" * 65_536])
+ADDITIONS = st.one_of(
+    st.tuples(st.just("add"), CONTENTS, st.integers(0, 9), st.booleans()),
+    st.tuples(st.just("add_text"), st.text(max_size=99), st.just(0), st.booleans()),
+    st.tuples(st.just("add_header"), st.integers(0, (1 << 64) - 1), st.just(0), st.just(False)),
+    st.tuples(st.just("add_bytes"), CONTENTS, st.just(0), st.just(False)),
+    st.tuples(st.just("take"), st.none(), st.just(0), st.just(False)),
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(additions=st.lists(ADDITIONS, max_size=12))
+def test_any_frames_in_any_order(leaves: Leaves, additions: list[tuple[str, Any, int, bool]]) -> None:
+    frames, expected = leaves.FrameBuffer(), b""
+    for name, content, offset, masked in additions:
+        key_in = b"--" + KEY if masked else b""
+        match name:
+            case "add":
+                padded = bytes(offset) + content + b"-"
+                frames.add(0x82, padded, offset, offset + len(content), key_in, 2)
+                expected += frame(0x82, content, masked=masked)
+            case "add_text":
+                frames.add_text(0x81, content, key_in, 2)
+                expected += frame(0x81, content.encode(), masked=masked)
+            case "add_header":
+                frames.add_header(0x02, content)
+                expected += header(0x02, length_bytes(content), None)
+            case "add_bytes":
+                frames.add_bytes(content)
+                expected += content
+            case _:
+                assert frames.take() == expected
+                expected = b""
+        assert frames.size == len(expected)
+    assert frames.take() == expected
+
+
 # --- what only C has to fear ------------------------------------------------------------------------------------------
 
 OUTSIDE = [
@@ -171,6 +305,20 @@ def test_the_native_ones_read_nothing_but_what_they_were_given(
     for is_text in (True, False):
         with pytest.raises(IndexError):
             native.MessageBuffer(is_text).add(b"12345", start, stop, key_in, key_at, 0)
+    frames = native.FrameBuffer()
+    frames.add_bytes(b"what was there")
+    with pytest.raises(IndexError):
+        frames.add(0x82, b"12345", start, stop, key_in, key_at)
+    assert (frames.size, frames.take()) == (14, b"what was there")
+
+
+@pytest.mark.parametrize(("key_in", "key_at"), [(KEY, 1), (KEY, -1), (b"abc", 0)])
+def test_a_key_has_four_bytes(key_in: bytes, key_at: int) -> None:
+    frames = compiled().leaves.FrameBuffer()
+    for text in ("a", "é"):
+        with pytest.raises(IndexError):
+            frames.add_text(0x81, text, key_in, key_at)
+    assert (frames.size, frames.take()) == (0, b"")
 
 
 def test_the_native_ones_take_nothing_but_bytes() -> None:
@@ -180,50 +328,27 @@ def test_the_native_ones_take_nothing_but_bytes() -> None:
         lambda value: native.unmask_text(b"", 0, 0, value, 0),
         lambda value: native.MessageBuffer(True).add(value, 0, 0, b"", 0, 0),
         lambda value: native.apply_mask(value, KEY),
-        lambda value: native.encode_frame(0x81, value, None),
-        lambda value: native.encode_header(0x81, 0, value),
+        lambda value: native.FrameBuffer().add(0x82, value, 0, 0, b"", 0),
+        lambda value: native.FrameBuffer().add(0x82, b"", 0, 0, value, 0),
+        lambda value: native.FrameBuffer().add_text(0x81, "", value, 0),
+        lambda value: native.FrameBuffer().add_bytes(value),
         native.complete_utf8,
     ]
     for call, value in product(calls, ["text", 5, memoryview(b"1234")]):
         with pytest.raises(TypeError):
             call(value)
+    add_text: Any = native.FrameBuffer().add_text
+    for value in (b"text", None, 5):
+        with pytest.raises(TypeError):
+            add_text(0x81, value, b"", 0)
 
 
-def test_a_key_has_four_bytes() -> None:
-    native = compiled().leaves
-    for key in (b"", b"abc"):
-        with pytest.raises(IndexError):
-            native.encode_frame(0x81, b"a", key)
-        with pytest.raises(IndexError):
-            native.encode_header(0x81, 1, key)
-
-
-# --- headers (RFC 6455 §5.2) ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("length", "expected"),
-    [
-        (0, "8100"),
-        (125, "817d"),
-        (126, "817e007e"),
-        (127, "817e007f"),
-        (256, "817e0100"),
-        (0xFFFF, "817effff"),
-        (0x10000, "817f0000000000010000"),
-        (2**63 - 1, "817f7fffffffffffffff"),
-    ],
-)
-def test_lengths_take_the_fewest_bytes(leaves: Leaves, length: int, expected: str) -> None:
-    plain = bytes.fromhex(expected)
-    assert leaves.encode_header(0x81, length, None) == plain
-    assert leaves.encode_header(0x81, length, KEY) == bytes([0x81, plain[1] | 0x80]) + plain[2:] + KEY
-
-
-@pytest.mark.parametrize("size", [0, 1, 125, 126, 511, 512, 65535, 65536])
-def test_a_frame_is_its_header_and_its_payload(leaves: Leaves, size: int) -> None:
-    assert leaves.encode_frame(0x82, NOISE[:size], None) == frame(0x82, NOISE[:size], masked=False)
-    assert leaves.encode_frame(0x82, NOISE[:size], KEY) == frame(0x82, NOISE[:size], masked=True)
+@pytest.mark.skipif(find_spec("_testcapi") is None, reason="this Python does not come with its own tests")
+def test_nothing_is_wrong_where_memory_runs_out() -> None:
+    compiled()
+    command = [sys.executable, "-m", "tests.core.speedups.starving"]
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
+    assert (finished.returncode, finished.stderr) == (0, "")
 
 
 # --- UTF-8 (RFC 3629) -------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from tests.core.hostile import CUTS, HOSTILE, MODES, TIGHT
 from tests.core.kit import KEY, UNLIMITED, Rot13, Tripled, cut, deflate, frame, length_bytes
 from tests.core.kit import header as header_of
 from tests.core.twins import Twin, compiled, in_python
-from tools.check_leaks import TOLERATED, converse, left_behind
+from tools.check_leaks import TOLERATED, left_behind, receive_messages, send_messages
 from wsproto_core._config import Limits
 from wsproto_core._errors import RemoteProtocolError
 from wsproto_core._extensions.base import MessageTransform
@@ -161,4 +161,5 @@ def test_every_length_in_every_encoding(native: Twin, masked: bool, receive: Rec
 
 def test_nothing_is_left_behind(native: Twin) -> None:
     """A short form of ``make leaks``: one reference too many is a few hundred bytes in every round."""
-    assert left_behind(lambda: converse(native.codec, native.leaves.encode_frame, 5_000)) <= TOLERATED
+    assert left_behind(lambda: receive_messages(native.codec, native.frames, 5_000)) <= TOLERATED
+    assert left_behind(lambda: send_messages(native.frames, 5_000)) <= TOLERATED

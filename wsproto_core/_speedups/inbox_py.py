@@ -1,18 +1,20 @@
 """The inbox of pull-style users: received messages wait here until the application asks.
 
 It counts memory, not messages, and tells when reading has to stop: above its high mark, until it has come down to half.
+
+This file runs in Python and, compiled with the C types of ``inbox_c.pxd``, as ``inbox_c``.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
-from sys import getsizeof
+from collections.abc import Sequence
 
-from .._events import Fragment
+from .._events import Event, Fragment
 from .._types import Message
+from .leaves_py import memory_of
 
-__all__ = ["Inbox", "memory_of"]
+__all__ = ["Inbox"]
 
 
 class Inbox:
@@ -36,27 +38,34 @@ class Inbox:
     def __len__(self) -> int:
         return len(self._items)
 
-    def put(self, items: Iterable[Message | Fragment]) -> None:
-        if self.is_sealed:
-            return
-        for item in items:
-            self._items.append(item)
-            self.size += memory_of(item)
+    def gather(self, events: Sequence[Event]) -> list[Event]:
+        """Take in the messages of a batch; return the other events."""
+        others: list[Event] = []
+        for event in events:
+            if not isinstance(event, (str, bytes, Fragment)):  # a union would be made anew for every message
+                others.append(event)
+            elif not self.is_sealed:
+                self._items.append(event)
+                self.size += memory_of(event)
         self.has_room = self.size < self._high if self.has_room else self.size <= self._low
+        return others
+
+    def at_hand(self) -> Message | Fragment | None:
+        """The oldest item, if there is one and taking it changes nothing but that; else ``None``."""
+        return self._pop() if self.has_room and self._items else None
 
     def take(self) -> Message | Fragment | None:
         """The oldest item, or ``None``: the application has asked for more than there is."""
         if not self._items:
             self.is_answering = False
             return None
-        item = self._items.popleft()
-        self.size -= memory_of(item)
+        item = self._pop()
         if not self.has_room:
             self.has_room = self.size <= self._low
-        self.is_answering = True
         return item
 
-
-def memory_of(item: Message | Fragment) -> int:
-    """What ``item`` costs: many tiny messages are as dangerous as a few large ones, so objects count in full."""
-    return getsizeof(item.data) + getsizeof(item) if isinstance(item, Fragment) else getsizeof(item)
+    def _pop(self) -> Message | Fragment:
+        item = self._items.popleft()
+        self.size -= memory_of(item)
+        self.is_answering = True
+        return item

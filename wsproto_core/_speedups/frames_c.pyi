@@ -1,0 +1,3 @@
+from .frames_py import FrameQueue
+
+__all__ = ["FrameQueue"]

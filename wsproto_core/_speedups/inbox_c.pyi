@@ -1,0 +1,3 @@
+from .inbox_py import Inbox
+
+__all__ = ["Inbox"]
