@@ -89,6 +89,7 @@ from ._handshake.proxy_protocol import ProxiedAddress, ProxiedFrom, TrustedProxi
 from ._handshake.uri import Uri, parse_uri
 from ._headers import Headers, HeadersLike
 from ._protocol.sending import PreparedMessage
+from ._speedups import IS_COMPILED
 from ._types import Buffer, Drop, Initiator, Message, Opcode, Receive, Role, State, Timer
 from ._violations import Violation
 
@@ -151,6 +152,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLOSE_CODE_ADVICE",
+    "IS_COMPILED",
     "PROMETHEUS_CONTENT_TYPE",
     "SAME_ORIGIN",
     "Accepted",

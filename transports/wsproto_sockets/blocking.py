@@ -39,14 +39,20 @@ class BlockingLink(Protocol):
     """What binds a peer to its transport."""
 
     log: ClassVar[Log]
-    #: The lock of the engine and the transport, which is notified of changes.
+    #: The lock of the engine and the transport, and its other face, which is notified of changes.
+    lock: threading.RLock
     changed: threading.Condition
+    #: Messages that came together and are not taken yet, where the link cares.
+    untaken: int
 
     def now(self) -> float: ...
     def flush(self) -> None: ...
+    def flush_soon(self) -> None: ...
     def give_way(self) -> None: ...
     def abort(self) -> None: ...
     def until(self, attempt: Callable[[], _T | None], timeout: float | None = None) -> _T: ...
+    def next_message(self) -> Message | None: ...
+    def read_until(self, attempt: Callable[[], _T | None], timeout: float | None = None) -> _T: ...
     def until_lost(self, timeout: float | None = None) -> None: ...
 
 
@@ -62,6 +68,7 @@ class BlockingPeer(PeerBase[_E], ABC):
     def __init__(self, engine: _E, link: BlockingLink, *, watch: Callable[[Any, Event], None] | None = None) -> None:
         super().__init__(engine, watch=watch)
         self._link = link
+        self._takes_at_once = engine.receive is Receive.MESSAGES
         #: Server: the level of the line that tells of the end.
         self.end_level: int = 0
 
@@ -95,20 +102,24 @@ class BlockingPeer(PeerBase[_E], ABC):
         Raises :exc:`LocalProtocolError` for text that is not valid Unicode, :exc:`TypeError` for anything that is no
         message, and :exc:`ConnectionClosed`.
         """
-        self._link.give_way()
-        with self._link.changed:  # no other thread takes the room away
-            self._link.until(self.may_send)
-            self.engine.send(message)
-            self._link.flush()
+        link = self._link
+        link.give_way()
+        with link.lock:  # no other thread takes the room away
+            if not self.engine.send_at_once(message):
+                link.flush()
+                link.until(self.may_send)
+                self.engine.send(message)
+            link.flush_soon()
 
     def send_nowait(self, message: Message | Buffer) -> None:
         """Queue a message without waiting. Raises :exc:`OutboxFull` when ``can_send`` is false, else what
         :meth:`send` raises.
         """
-        self._link.give_way()
-        with self._link.changed:
+        link = self._link
+        link.give_way()
+        with link.lock:
             self.engine.send(message)
-            self._link.flush()
+            link.flush_soon()
 
     def send_prepared(self, message: PreparedMessage) -> None:
         """Queue a message that was encoded once for many; see :func:`broadcast`. Raises what :meth:`send_nowait`
@@ -127,15 +138,17 @@ class BlockingPeer(PeerBase[_E], ABC):
         What arrived before the end is delivered first; then it raises :exc:`ConnectionClosed`. Raises
         :exc:`TimeoutError` if none comes within ``timeout`` seconds; 0 takes what is there. No message is lost by it.
         """
-        return cast(Message, self._next(timeout, Receive.MESSAGES))
+        message = self._link.next_message() if timeout is None and self._takes_at_once else None
+        return message if message is not None else cast(Message, self._next(timeout, Receive.MESSAGES))
 
     def __iter__(self) -> Self:
         """The messages, until an ordinary close ends the loop; any other end raises :exc:`ConnectionClosedError`."""
         return self
 
     def __next__(self) -> Message:
+        message = self._link.next_message() if self._takes_at_once else None
         try:
-            return self.recv()
+            return message if message is not None else cast(Message, self._next(None, Receive.MESSAGES))
         except ConnectionClosedOK:
             raise StopIteration from None
 
@@ -214,9 +227,12 @@ class BlockingPeer(PeerBase[_E], ABC):
 
     def _next(self, timeout: float | None, *modes: Receive) -> object:
         self.check_mode(*modes)
-        return self._link.until(self._take, timeout)
+        return self._link.read_until(self._take, timeout)
 
     def _take(self) -> Message | Fragment | None:
+        self._link.untaken -= 1
+        if self.engine.is_flowing:
+            return self.take_message()
         try:
             return self.take_message()
         finally:

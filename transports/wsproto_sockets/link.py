@@ -1,34 +1,42 @@
 """The binding: one stream, one engine and one thread, and nothing decided.
 
 One lock guards the engine and the stream; nobody holds it while waiting. The thread waits for the socket, for the next
-deadline, or to be woken: it reads, fires the timer, writes what the senders could not, and is the only one to close the
-socket. Senders write at once what fits while nothing is in front of it. After every input the output is flushed; what
-may change an attempt's outcome wakes the waiters, and every waiter tries its own again.
+deadline, or to be woken: it fires the timer, writes what the senders could not, and is the only one to close the
+socket. It reads as well, unless the application does: who asks for a message that is not there reads the socket itself.
+Senders write at once what fits while nothing is in front of it. After every input the output is flushed; what may
+change an attempt's outcome wakes the waiters, and every waiter tries its own again.
 """
 
 from __future__ import annotations
 
 import logging
+import socket
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from threading import get_ident
 from time import monotonic
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 
-from wsproto_core import ByteEngine, Event, Log
+from wsproto_core import ByteEngine, Event, Log, Message
 
+from .binding import Binding
 from .stream import Stream
-from .waiting import READ, WRITE, Waiters, Waker
+from .waiting import READ, WRITE, Waker, remaining
 
 __all__ = ["Link"]
+
+_T = TypeVar("_T")
 
 #: Reads in one turn, where TLS gives small pieces.
 _MAX_READS: Final = 16
 #: Longer than any timer, and short enough for every system's ``poll``.
 _FOREVER: Final = 86_400.0
+#: The thread reads again when the application has not asked for a message for this long, or for twice as long.
+_PATIENCE: Final = 0.02
 
 
-class Link(Waiters):
+class Link(Binding):
     """Carries bytes between a stream and ``engine``, and hands every batch of events to ``deliver``, which must not
     block: it is called with the lock held.
     """
@@ -37,23 +45,13 @@ class Link(Waiters):
     log: ClassVar[Log] = logging.getLogger("wsproto_sockets")
 
     def __init__(self, engine: ByteEngine, deliver: Callable[[Sequence[Event]], None]) -> None:
-        super().__init__()
-        self.engine = engine
-        self.stream: Stream | None = None
-        self.is_lost: bool = False
+        super().__init__(engine, deliver)
         #: Server: ends the wait for an introduction, before there is a stream.
         self.on_abort: Callable[[], None] | None = None
         #: Called once the stream is gone, without the lock.
         self.on_lost: Callable[[], None] | None = None
-        self._deliver = deliver
-        self._thread: threading.Thread | None = None
-        self._waker: Waker | None = None
-        # What the thread waits for, and until when; ``None`` while it does not wait.
-        self._asleep: tuple[int, float] | None = None
-        self._backlog: deque[memoryview] = deque()
-        self._error: OSError | None = None
-        self._peer_ended = False
-        self._has_ended = False
+        # How often others than the thread have read, and how often they had when it looked.
+        self._reads = self._reads_seen = 0
 
     def now(self) -> float:
         """The engine's clock."""
@@ -103,8 +101,9 @@ class Link(Waiters):
         assert waker is not None, "started"
         self.flush()
         while not self._is_over():
-            interest, until = self._asleep = self._interest(stream), self._deadline()
-            self.changed.release()
+            next_look = self._look()
+            interest, until = self._asleep = self._interest(stream), min(self._deadline(), next_look)
+            self.lock.release()
             try:
                 waker.watch(stream.socket, interest)
                 pause = 0.0 if self._has_unread(stream) else min(until - monotonic(), _FOREVER)
@@ -114,17 +113,23 @@ class Link(Waiters):
                 self._asleep = None
             self._turn(stream, ready)
 
+    def _look(self) -> float:
+        """See whether the application still reads by itself; return when to look again."""
+        has_read = self._reads != self._reads_seen
+        self._reads_seen = self._reads
+        if not (has_read or self._is_reading):
+            self._is_left_to_reader = False
+        self._is_watching = self._is_left_to_reader and has_read
+        return monotonic() + _PATIENCE if self._is_watching else float("inf")
+
     def _turn(self, stream: Stream, ready: int) -> None:
         """One round: everything that can be done without waiting."""
         is_news = False
         if ready & WRITE:
-            is_news = self._write(stream, is_progress=True)
-        if (ready & READ or self._has_unread(stream)) and self._error is None:
+            is_news = self._write_on(stream)
+        if (ready & READ or self._has_unread(stream)) and self._error is None and not self._is_left_to_reader:
             is_news = self._read(stream) or is_news
-        now = monotonic()
-        if self._deadline() <= now:
-            is_news = True
-            self._deliver(self.engine.handle_timeout(now))
+        is_news = self._expire() or is_news
         self.flush()
         if is_news:
             self.changed.notify_all()
@@ -143,12 +148,27 @@ class Link(Waiters):
             if data is None:
                 break
             is_news = True
-            self._peer_ended = not data
-            now = monotonic()
-            self._deliver(self.engine.receive_data(data, now) if data else self.engine.receive_eof(now))
+            self._take_in(data)
             if not stream.has_pending:
                 break
         return is_news
+
+    def _expire(self) -> bool:
+        """Do what is due; return whether anything was."""
+        now = monotonic()
+        if self._deadline() > now:
+            return False
+        self._deliver(self.engine.handle_timeout(now))
+        return True
+
+    def _take_in(self, data: bytes) -> None:
+        """Hand on what was read: ``b""`` for the end."""
+        now = monotonic()
+        self._peer_ended = not data
+        events = self.engine.receive_data(data, now) if data else self.engine.receive_eof(now)
+        self._deliver(events)
+        self.untaken += len(events)
+        self._uncorked_at = now
 
     def _read_last_words(self, stream: Stream) -> None:
         """The socket is broken. What the peer said before, its close frame perhaps, explains more than the error."""
@@ -164,6 +184,7 @@ class Link(Waiters):
     def _lose(self) -> None:
         assert self.stream is not None, "started"
         assert self._waker is not None, "started"
+        self._interrupt_reader(self.stream)
         if self._error is not None:
             self._read_last_words(self.stream)
         self.stream.close()
@@ -173,81 +194,109 @@ class Link(Waiters):
         self._deliver(self.engine.transport_lost(self._error, monotonic()))
         self.changed.notify_all()
 
-    # --- out: what the engine wants -----------------------------------------------------------------------------------
+    def _interrupt_reader(self, stream: Stream) -> None:
+        """Wait until nobody uses the socket any more."""
+        if self._is_reading:
+            with suppress(OSError):  # it is broken, which interrupts as well
+                stream.socket.shutdown(socket.SHUT_RD)
+        while self._is_reading:
+            super()._wait(None)
 
-    def flush(self) -> None:
-        """Write what the engine has to say, as far as it fits, and leave the rest to the thread."""
-        stream, engine = self.stream, self.engine
-        if stream is None or self.is_lost:
-            return
-        had_room = engine.can_send
-        if self._error is None and not self._backlog and not stream.wants_write:
-            self._write(stream, is_progress=False)
-        if engine.can_send and not had_room:
+    # --- in, by who asks for a message --------------------------------------------------------------------------------
+
+    def read_until(self, attempt: Callable[[], _T | None], timeout: float | None = None) -> _T:
+        """What :meth:`until` does, for an attempt that only reading can help: the caller reads, if nobody else does."""
+        deadline = None if timeout is None else monotonic() + timeout
+        is_last_try = False
+        with self.lock:
+            try:
+                while (result := attempt()) is None:
+                    if is_last_try:
+                        raise TimeoutError(f"nothing within {timeout} seconds")
+                    left = remaining(deadline)
+                    is_last_try = left == 0
+                    if self.stream is not None and self._may_read and self._wants_read and not self._is_over():
+                        self._read_here(self.stream, left)
+                    else:
+                        self._wait(left)
+                return result
+            finally:
+                self._stop_reading()
+
+    def next_message(self) -> Message | None:
+        """The next message, where waiting for one piece of input is all that it takes; else ``None``."""
+        engine = self.engine
+        with self.lock:
+            message: Any = engine.message_at_hand()
+            if message is None and self.stream is not None and self._may_read and engine.is_flowing:
+                try:
+                    self._read_here(self.stream, None)
+                finally:
+                    if self._waiting or not self._is_watching or not engine.is_flowing:
+                        self._stop_reading()
+                message = engine.message_at_hand()
+            if message is not None:
+                self.untaken -= 1
+            return message  # type: ignore[no-any-return]  # a whole one, or none
+
+    def _read_here(self, stream: Stream, timeout: float | None) -> None:
+        """Wait for input in this thread, and take it in."""
+        self.untaken = 0
+        if self._is_corked:
+            self.flush()
+        if (self._asleep is None and self._expire()) or stream.has_pending:
+            self._read(stream)
             self.changed.notify_all()
-        self._end_if_due(stream)
+        else:
+            self._wait_for_input(stream, timeout)
+        if self.engine.bytes_queued or not self.engine.is_flowing:
+            self.flush()
+
+    def _wait_for_input(self, stream: Stream, timeout: float | None) -> None:
+        """Wait without the lock, and take in what came with it."""
+        self._reader = get_ident()
+        self._is_left_to_reader = self._is_reading = True
+        data, error = None, None
+        self.lock.release()
+        try:
+            data = stream.wait(timeout)
+        except OSError as failure:
+            error = failure
+        finally:
+            self.come_first()
+            self._is_reading = False
+            self._reads += 1
+            if self._waiting:
+                self.changed.notify_all()
+        if data or (data is not None and not self._is_over()):  # else the thread interrupted
+            self._take_in(data)
+        elif error is not None:
+            self._error = self._error or error
+        elif data is None:
+            self._read(stream)
+
+    @property
+    def _may_read(self) -> bool:
+        return not self._is_reading and self._error is None
+
+    def _stop_reading(self) -> None:
+        """The caller has what it wanted: see to it that the socket is not forgotten."""
+        if not self._is_left_to_reader or self._is_reading or self.stream is None:
+            return
+        if self._waiting or not self.engine.is_flowing:
+            self._leave_to_thread(self.stream)
+        elif not self._is_watching:
+            self._is_watching = True
+            self._wake()
+
+    def _leave_to_thread(self, stream: Stream) -> None:
+        self._is_left_to_reader = False
         self._wake_if_needed(stream)
 
-    def _write(self, stream: Stream, *, is_progress: bool) -> bool:
-        """Write one batch; return whether anything has left."""
-        try:
-            stream.flush()
-            if not self._backlog:
-                self._backlog.extend(map(memoryview, self.engine.data_to_send()))
-            sent = stream.send(self._backlog) if self._backlog else 0
-        except OSError as error:
-            self._error = error
-            return True
-        self._forget(sent)
-        if is_progress and sent:
-            self.engine.transmitted(sent, monotonic())  # a peer that reads slowly is alive
-        return sent > 0
-
-    def _forget(self, sent: int) -> None:
-        """``sent`` bytes of the backlog have left."""
-        backlog = self._backlog
-        while sent:
-            if sent < len(backlog[0]):
-                backlog[0] = backlog[0][sent:]
-                return
-            sent -= len(backlog.popleft())
-
-    def _end_if_due(self, stream: Stream) -> None:
-        """Once everything has been said, end the write side."""
-        if self._has_ended or self._backlog or self._error is not None or not self.engine.half_close:
-            return
-        self._has_ended = True
-        try:
-            stream.end()
-        except OSError as error:
-            self._error = error
-
-    def _wake_if_needed(self, stream: Stream) -> None:
-        """Wake the thread if it waits for less than there is to do, or for too long."""
-        if self._asleep is None or self._waker is None:
-            return
-        interest, until = self._asleep
-        if self._interest(stream) & ~interest or self._deadline() < until or self._is_over():
-            self._asleep = None  # woken: once is enough
-            self._waker.wake()
-
-    def _interest(self, stream: Stream) -> int:
-        interest = READ if self.engine.wants_read and not self._peer_ended else 0
-        waits = bool(self._backlog) or self.engine.bytes_queued > 0
-        return interest | (WRITE if stream.wants_write or (waits and not stream.is_stuck) else 0)
-
-    def _has_unread(self, stream: Stream) -> bool:
-        return stream.has_pending and self.engine.wants_read and not self._peer_ended
-
-    def _deadline(self) -> float:
-        deadline = self.engine.next_deadline()
-        return float("inf") if deadline is None else deadline
-
-    def _is_over(self) -> bool:
-        """Whether the stream is of no use any more."""
-        if self._error is not None or self.engine.should_abort:
-            return True
-        return self._has_ended and self._peer_ended and not (self.stream is not None and self.stream.wants_write)
+    def _wait(self, timeout: float | None) -> None:
+        if self._is_left_to_reader and not self._is_reading and self.stream is not None:
+            self._leave_to_thread(self.stream)
+        super()._wait(timeout)
 
     # --- waiting ------------------------------------------------------------------------------------------------------
 

@@ -107,20 +107,24 @@ class WebSocket(StreamPeer[WebSocketEngine], WebSocketBase):
         have not begun to leave. Raises :exc:`LocalProtocolError` for text that is not valid Unicode, :exc:`TypeError`
         for anything that is no message, and :exc:`ConnectionClosed`.
         """
-        self.link.give_way()
-        with self.link.changed:  # no other thread takes the room away
-            self.link.until(self.may_send)
-            self.engine.send(message, compress=compress, urgent=urgent)
-            self.link.flush()
+        link = self.link
+        link.give_way()
+        with link.lock:  # no other thread takes the room away
+            if urgent or not self.engine.send_at_once(message):
+                link.flush()
+                link.until(self.may_send)
+                self.engine.send(message, compress=compress, urgent=urgent)
+            link.flush_soon()
 
     def send_nowait(self, message: Message | Buffer, *, compress: bool | None = None, urgent: bool = False) -> None:
         """Queue a message without waiting. Raises :exc:`OutboxFull` when ``can_send`` is false, else what
         :meth:`send` raises.
         """
-        self.link.give_way()
-        with self.link.changed:
+        link = self.link
+        link.give_way()
+        with link.lock:
             self.engine.send(message, compress=compress, urgent=urgent)
-            self.link.flush()
+            link.flush_soon()
 
     def send_fragment(self, data: Message | Buffer, *, final: bool, compress: bool | None = None) -> None:
         """Send the next part of a message, all parts being ``str`` or all bytes-like. Waits, and raises, like

@@ -1,6 +1,7 @@
-"""Streams that never block: a socket, and TLS over any other stream.
+"""Streams: a socket, and TLS over any other stream.
 
-Nothing here waits or decides. A stream is not safe for several threads: whoever owns it holds the lock.
+Only :meth:`Stream.wait` blocks, and nothing decides. A stream is not safe for several threads: whoever owns it holds
+the lock, but for that one call.
 """
 
 from __future__ import annotations
@@ -10,13 +11,19 @@ import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import islice
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
-__all__ = ["Plain", "Stream", "Tls"]
+from .waiting import READ, make_selector
+
+__all__ = ["Bytes", "Plain", "Stream", "Tls"]
+
+Bytes: TypeAlias = bytes | memoryview
 
 _READ_SIZE: Final = 64 * 1024
 #: Plain text that is encrypted at once, so that what has not been encrypted can still be overtaken.
 _ENCRYPT_SIZE: Final = 64 * 1024
+#: Makes one call non-blocking, and not the socket, so that one thread may wait in it. Windows has none.
+_DONTWAIT: Final = getattr(socket, "MSG_DONTWAIT", 0)
 #: Buffers in one vectored write; every system takes at least 16.
 _MAX_BUFFERS: Final = 16
 
@@ -59,7 +66,13 @@ class Stream(Protocol):
         """What has come: ``None`` for nothing yet, ``b""`` for the end. Raises :exc:`OSError`."""
         ...
 
-    def send(self, buffers: Sequence[memoryview]) -> int:
+    def wait(self, timeout: float | None) -> bytes | None:
+        """Wait until something has come, at most ``timeout`` seconds, while other threads send; return it where that
+        saves a call, else ``None``: :meth:`receive` tells. Raises :exc:`OSError`.
+        """
+        ...
+
+    def send(self, buffers: Sequence[Bytes]) -> int:
         """Take as much as fits; return how many bytes that was. Raises :exc:`OSError`."""
         ...
 
@@ -86,7 +99,7 @@ class Plain:
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket: socket.socket = sock
-        sock.setblocking(False)
+        sock.setblocking(bool(_DONTWAIT))
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             with suppress(OSError):  # it is gone already, or no TCP: both are told later, if at all
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -96,15 +109,21 @@ class Plain:
 
     def receive(self, size: int = _READ_SIZE) -> bytes | None:
         try:
-            return self.socket.recv(size)
+            return self.socket.recv(size, _DONTWAIT)
         except (BlockingIOError, InterruptedError):
             return None
 
-    def send(self, buffers: Sequence[memoryview]) -> int:
+    def wait(self, timeout: float | None) -> bytes | None:
+        if timeout is None and _DONTWAIT:
+            return self.socket.recv(_READ_SIZE)
+        _wait_readable(self.socket, timeout)
+        return None
+
+    def send(self, buffers: Sequence[Bytes]) -> int:
         try:
             if len(buffers) == 1 or not hasattr(self.socket, "sendmsg"):  # Windows has none
-                return self.socket.send(buffers[0])
-            return self.socket.sendmsg(list(islice(buffers, _MAX_BUFFERS)))
+                return self.socket.send(buffers[0], _DONTWAIT)
+            return self.socket.sendmsg(list(islice(buffers, _MAX_BUFFERS)), (), _DONTWAIT)
         except (BlockingIOError, InterruptedError):
             return 0
 
@@ -191,15 +210,20 @@ class Tls:
                 self.has_pending = True
                 return data
 
-    def send(self, buffers: Sequence[memoryview]) -> int:
+    def wait(self, timeout: float | None) -> bytes | None:
+        _wait_readable(self.socket, timeout)
+        return None
+
+    def send(self, buffers: Sequence[Bytes]) -> int:
         taken = 0
         try:
             for buffer in buffers:
-                for start in range(0, len(buffer), _ENCRYPT_SIZE):
+                view = memoryview(buffer)
+                for start in range(0, len(view), _ENCRYPT_SIZE):
                     self.flush()
                     if self.wants_write:
                         return taken
-                    taken += self.tls.write(buffer[start : start + _ENCRYPT_SIZE])
+                    taken += self.tls.write(view[start : start + _ENCRYPT_SIZE])
         except ssl.SSLWantReadError:
             self.is_stuck = True
         self.flush()
@@ -256,6 +280,12 @@ class Tls:
             self.flush()
         except OSError:
             pass
+
+
+def _wait_readable(sock: socket.socket, timeout: float | None) -> None:
+    with make_selector() as selector:
+        selector.register(sock, READ)
+        selector.select(timeout)
 
 
 def _ask(question: Any) -> Any:

@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import Any, ClassVar, Final, Unpack
+from typing import Any, ClassVar, Final, TypeVar, Unpack
 
 from wsproto_core import (
     DatagramCodec,
@@ -17,6 +17,7 @@ from wsproto_core import (
     Event,
     Log,
     LonePeer,
+    Message,
     MessageOptions,
     ServerStatistics,
     UdpConnectPlan,
@@ -35,6 +36,7 @@ from .waiting import READ, WRITE, Waiters, Waker, remaining
 
 __all__ = ["connect_udp", "serve_udp"]
 
+_T = TypeVar("_T")
 _DEFAULT_CODEC: Final = DatagramCodec()
 
 
@@ -127,7 +129,9 @@ class _PeerLink:
     log: ClassVar[Log] = Link.log
 
     def __init__(self, binding: _Socket, engine: DatagramPeer) -> None:
+        self.lock: threading.RLock = binding.waiters.lock
         self.changed: threading.Condition = binding.waiters.changed
+        self.untaken: int = 0
         self.now = binding.now
         self.until = binding.waiters.until
         self.give_way = binding.waiters.give_way
@@ -140,7 +144,16 @@ class _PeerLink:
         if self._engine.close_report is not None:
             self.changed.notify_all()
 
-    abort = flush
+    abort = flush_soon = flush
+
+    def read_until(self, attempt: Callable[[], _T | None], timeout: float | None = None) -> _T:
+        """What :meth:`until` does: the thread reads."""
+        return self._binding.waiters.until(attempt, timeout)
+
+    def next_message(self) -> Message | None:
+        """The next message, if it has come."""
+        with self.lock:
+            return self._engine.message_at_hand()
 
     def until_lost(self, timeout: float | None = None) -> None:
         """Wait until the end has been told."""

@@ -92,20 +92,26 @@ class Waiters:
     """Threads that wait for something to happen. Every one tries its own attempt again."""
 
     def __init__(self) -> None:
-        #: The lock of whatever may change, which is notified of changes. A thread may take it more than once.
-        self.changed: threading.Condition = threading.Condition()
+        #: The lock of whatever may change. A thread may take it more than once.
+        self.lock: threading.RLock = threading.RLock()
+        #: The same lock, which is notified of changes.
+        self.changed: threading.Condition = threading.Condition(self.lock)
+        # How many wait for a change.
+        self._waiting = 0
         # Held by who is to go first while it waits for the lock, which is not fair: busy senders would keep it.
         self._turnstile = threading.Lock()
 
     def come_first(self) -> None:
         """Take the lock, ahead of those who :meth:`give_way`."""
-        with self._turnstile:
-            self.changed.acquire()
+        if not self.lock.acquire(blocking=False):
+            with self._turnstile:
+                self.lock.acquire()
 
     def give_way(self) -> None:
         """Let who is to come first take the lock, if it waits for it. Only for those who do not hold it."""
-        with self._turnstile:
-            pass
+        if self._turnstile.locked():
+            with self._turnstile:
+                pass
 
     def until(self, attempt: Callable[[], _T | None], timeout: float | None = None) -> _T:
         """The first result of ``attempt`` that is not ``None``: tried at once, and again after every change.
@@ -114,10 +120,18 @@ class Waiters:
         the lock held.
         """
         deadline = None if timeout is None else monotonic() + timeout
-        with self.changed:
+        with self.lock:
             while (result := attempt()) is None:
                 left = remaining(deadline)
                 if left == 0:
                     raise TimeoutError(f"nothing within {timeout} seconds")
-                self.changed.wait(left)
+                self._wait(left)
             return result
+
+    def _wait(self, timeout: float | None) -> None:
+        """Wait for a change, without the lock."""
+        self._waiting += 1
+        try:
+            self.changed.wait(timeout)
+        finally:
+            self._waiting -= 1

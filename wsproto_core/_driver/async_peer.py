@@ -191,7 +191,7 @@ class AsyncPeer(PeerBase[_E]):
         time limit for example, loses no message.
         """
         message: Any = self.engine.message_at_hand() if self._takes_at_once else None
-        return message if message is not None else await self._wait_for_message()  # type: ignore[no-any-return]  # whole
+        return message if message is not None else await self._wait_for_message()  # type: ignore[no-any-return]  # a whole one
 
     def __aiter__(self) -> Self:
         """The messages, until an ordinary close ends the loop; any other end raises :exc:`ConnectionClosedError`."""
@@ -272,7 +272,8 @@ class AsyncPeer(PeerBase[_E]):
             self._link.flush_soon()  # taking a message may have let reading go on, or a close frame leave
 
     def _room(self) -> Literal[True] | None:
-        self._link.flush()  # which makes room, or else the transport will tell when it takes more
+        if not self.engine.can_send:
+            self._link.flush()  # which makes room, or else the transport will tell when it takes more
         return self.may_send()
 
 

@@ -18,6 +18,7 @@ from .._headers import Headers, HeadersLike
 from .._types import Receive, Role
 from .client import ClientConnection
 from .dialing import Step, dial
+from .recorder import Recorder, attaching
 from .sealing import sessions
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class ConnectPlan:
         max_redirects: int = DEFAULT_MAX_REDIRECTS,
         server_hostname: str | None = None,
         unix_path: str | PathLike[str] | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self._destination = Destination(
             uri=parse_uri(uri), headers=Headers(headers), credentials=credentials, earlier=()
@@ -73,6 +75,7 @@ class ConnectPlan:
         #: Seconds that everything up to the open connection may take; ``None`` for no limit.
         self.timeout: float | None = timeouts.opening_timeout
         self._seal = sessions(pipeline, Role.CLIENT, entropy, limits, ordered=True)
+        known = [*extensions, *([compression] if compression is not None else [])]
         self._make_engine = partial(
             ClientConnection,
             entropy=entropy,
@@ -81,7 +84,10 @@ class ConnectPlan:
             receive=receive,
             subprotocols=subprotocols,
             origin=origin,
-            extensions=[*extensions, *([compression] if compression is not None else [])],
+            extensions=known,
+        )
+        self._attach = attaching(
+            recorder, limits=limits, timeouts=timeouts, extensions=known, sealed=pipeline is not None
         )
         self._proxy = proxy
         self._environment = environment
@@ -95,7 +101,10 @@ class ConnectPlan:
     def engine(self) -> ClientConnection:
         """A fresh engine for the next attempt."""
         at = self._destination
-        return self._make_engine(at.uri, headers=at.headers, credentials=at.credentials, pipeline=self._seal())
+        engine = self._make_engine(at.uri, headers=at.headers, credentials=at.credentials, pipeline=self._seal())
+        if self._attach is not None:
+            self._attach(engine, now=None)
+        return engine
 
     def steps(self) -> Generator[Step, bytes, bytes]:
         """The steps of the next attempt's way to an open stream; see :func:`dial`."""

@@ -15,6 +15,7 @@ from .._handshake.policy import OriginRule
 from .._handshake.proxy import Proxy
 from .._headers import HeadersLike
 from .._types import Receive
+from .recorder import Recorder
 
 if TYPE_CHECKING:
     from .._extensions.base import Extension
@@ -60,6 +61,8 @@ class ConnectOptions(MessageOptions, total=False):
     server_hostname: str | None
     #: A Unix socket to use instead of the URI's host and port.
     unix_path: str | PathLike[str] | None
+    #: Follows the engine of every attempt; ``None`` by default.
+    recorder: Recorder | None
 
 
 class ListenOptions(TypedDict, total=False):
@@ -89,3 +92,5 @@ class ServeOptions(MessageOptions, ListenOptions, total=False):
     extensions: Sequence[Extension]
     #: Whole messages, the default, fragments or chunks.
     receive: Receive
+    #: Follows the engine of every connection; ``None`` by default.
+    recorder: Recorder | None

@@ -75,8 +75,9 @@ class PeerEngine(Protocol):
         """Queue a message."""
         ...
 
-    def send_at_once(self, message: Message | Buffer) -> bool:
-        """Queue ``message`` as it is, if there is nothing else to do for it; return whether it was."""
+    @property
+    def send_at_once(self) -> Callable[[Message | Buffer], bool]:
+        """Queues a message as it is, if there is nothing else to do for it; returns whether it was."""
         ...
 
     def send_prepared(self, message: PreparedMessage) -> None:
@@ -107,7 +108,8 @@ class PeerEngine(Protocol):
         """The oldest message of the inbox; ``None`` if there is none."""
         ...
 
-    def message_at_hand(self) -> Message | Fragment | None:
+    @property
+    def message_at_hand(self) -> Callable[[], Message | Fragment | None]:
         """The same, but ``None`` as well if taking it changes anything else."""
         ...
 

@@ -13,6 +13,7 @@ from .._handshake.policy import OriginRule
 from .._handshake.proxy_protocol import ProxiedFrom, TrustedProxies
 from .._types import Receive, Role
 from .introduction import IntroductionStep, introduce
+from .recorder import Recorder, attaching
 from .sealing import sessions
 from .server import ServerConnection
 
@@ -127,6 +128,7 @@ class ServePlan:
         timeouts: Timeouts = _DEFAULT_TIMEOUTS,
         receive: Receive = Receive.MESSAGES,
         pipeline: Pipeline | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.where: ListenPlan = ListenPlan(
             host=host,
@@ -139,18 +141,25 @@ class ServePlan:
         )
         self.opening_timeout: float | None = timeouts.opening_timeout
         self._seal = sessions(pipeline, Role.SERVER, entropy, limits, ordered=True)
+        known = [*extensions, *([compression] if compression is not None else [])]
         self._make = partial(
             ServerConnection,
             origins=origins,
             hosts=hosts,
             subprotocols=subprotocols,
-            extensions=[*extensions, *([compression] if compression is not None else [])],
+            extensions=known,
             limits=limits,
             timeouts=timeouts,
             receive=receive,
+        )
+        self._attach = attaching(
+            recorder, limits=limits, timeouts=timeouts, extensions=known, sealed=pipeline is not None
         )
         self.engine(0.0)
 
     def engine(self, now: float) -> ServerConnection:
         """A fresh engine for a new connection."""
-        return self._make(pipeline=self._seal(), now=now)
+        engine = self._make(pipeline=self._seal(), now=now)
+        if self._attach is not None:
+            self._attach(engine, now=now)
+        return engine

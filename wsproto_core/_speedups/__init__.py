@@ -23,7 +23,7 @@ __all__ = [
     "memory_of",
 ]
 
-#: Which of the two is in use.
+#: Whether the hot code is the compiled one; in Python it does the same, slower.
 IS_COMPILED: Final = os.environ.get("WSPROTO_CORE_PUREPYTHON") != "1" and find_spec(f"{__name__}.codec_c") is not None
 
 if IS_COMPILED:
