@@ -6,9 +6,9 @@ import socket
 
 import trio
 
-from tests.adapters.trio_kit import deaf_socket, drain, eventually, trio_test
-from wsproto_core import Timeouts
-from wsproto_trio import WebSocket, serve
+from tests.adapters.trio_kit import deaf_socket, drain, eventually, trio_test, url
+from wsproto_core import Limits, Timeouts
+from wsproto_trio import WebSocket, connect, serve
 
 
 @trio_test
@@ -30,3 +30,23 @@ async def test_a_slow_reader_is_not_taken_for_dead() -> None:
                 await trio.sleep(0.002)
             assert ws.close_report is None
             assert ws.statistics.pongs_received == 0
+
+
+@trio_test
+async def test_everybody_who_waits_for_room_gets_it() -> None:
+    """Whoever makes room by writing at once tells the others."""
+
+    async def speak(ws: WebSocket) -> None:
+        async def one() -> None:
+            for _ in range(20):
+                await ws.send(bytes(40_000))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(8):
+                nursery.start_soon(one)
+        await drain(ws)
+
+    limits = Limits(outbox_size=1)
+    async with serve(speak, "127.0.0.1", 0, limits=limits) as server, connect(url(server)) as ws:
+        for _ in range(160):
+            assert len(await ws.recv()) == 40_000

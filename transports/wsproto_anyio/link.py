@@ -2,13 +2,16 @@
 
 One reader, one writer, one timer, one ``until``. After every input the output is flushed; only inputs wake waiters,
 and every waiter checks its own predicate again. What happens, and when, is the engine's business.
+
+On asyncio, where there is no TLS, what is sent goes to the transport directly: at once where it is the only thing, else
+in one piece, when the task that sent it waits, or when the writer has its turn, whichever is first.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from anyio import (
     BrokenResourceError,
@@ -23,7 +26,7 @@ from anyio import (
     sleep,
     sleep_forever,
 )
-from anyio.abc import AnyByteStream
+from anyio.abc import AnyByteStream, SocketStream
 from anyio.lowlevel import checkpoint_if_cancelled
 from anyio.streams.tls import TLSStream
 
@@ -65,6 +68,11 @@ class Link(Waiters):
         self._scope = CancelScope()
         self._alarm: CancelScope | None = None
         self._error: BaseException | None = None
+        # asyncio's, while the stream is nothing but that and lives.
+        self._transport: Any = None
+        self._flush_is_due = False
+        # Whether more is to be expected behind what is sent now.
+        self._is_corked = True
         self._is_sending = False
         self._peer_ended = False
         self._has_ended = False
@@ -76,7 +84,12 @@ class Link(Waiters):
 
     async def run(self, stream: AnyByteStream) -> None:
         """Carry bytes until ``stream`` is gone, and close it. Cancelling this says goodbye, and waits for nothing."""
-        _pause_reading(stream)
+        transport = _transport_below(stream)
+        if transport is not None:
+            # anyio does so only behind a ``receive`` that had to wait: until then, whatever the peer sends is kept in
+            # memory, without bound.
+            transport.pause_reading()
+        self._transport = transport if isinstance(stream, SocketStream) else None
         try:
             with self._scope:
                 async with create_task_group() as group:
@@ -84,6 +97,7 @@ class Link(Waiters):
                     group.start_soon(self._keep_time)
                     await self._read(stream)
         finally:
+            self._transport = None
             with CancelScope(shield=True):
                 await self._leave(stream)
             self.is_lost = True
@@ -108,7 +122,9 @@ class Link(Waiters):
 
     def receive(self, data: bytes) -> None:
         """Take bytes that came from the stream."""
-        self._after_input(self.engine.receive_data(data, self.now()))
+        events = self.engine.receive_data(data, self.now())
+        self._is_corked = len(events) != 1
+        self._after_input(events)
 
     async def _read(self, stream: AnyByteStream) -> None:
         try:
@@ -142,33 +158,68 @@ class Link(Waiters):
     def _after_input(self, events: Sequence[Event]) -> None:
         if events:
             self._deliver(events)
-        self.flush()
+        if self._changed.is_awaited and self.engine.is_flowing:
+            self._arm()
+            self._readings.wake()
+            if self.engine.bytes_queued:
+                self._flush_later()  # with what those answer who wake up
+        else:
+            self.flush()
         self.wake()
 
     # --- out: what the engine wants -----------------------------------------------------------------------------------
 
     def flush_soon(self) -> None:
-        """Let the writer and the reader look at the engine, at their next turn: what is sent until then leaves in one
-        write.
-        """
-        self._outputs.wake()
-        self._readings.wake()
+        """Flush at once if nothing more is expected; else when the task that runs waits, or the writer has its turn."""
+        if not self._is_corked:
+            self._is_corked = True
+            self.flush()
+        else:
+            self._readings.wake()
+            self._flush_later()
+
+    def _flush_later(self) -> None:
+        if not self._flush_is_due:
+            self._flush_is_due = True
+            self._outputs.wake()
+
+    def before_waiting(self) -> None:
+        if self._flush_is_due:
+            self.flush()
 
     def flush(self) -> None:
-        """Do with the stream what the engine wants; what it has to say leaves at the writer's next turn."""
+        """Write what the transport takes at once, and do with the stream what the engine wants. What else there is to
+        say leaves at the writer's next turn.
+        """
+        self._flush_is_due = False
         engine = self.engine
         if engine.should_abort:
             self._scope.cancel()
         self._arm()
+        if self._transport is not None and not self._is_sending and engine.is_flowing:
+            self._write_at_once(self._transport)
         if engine.bytes_queued or engine.half_close:
             self._outputs.wake()
         self._readings.wake()
+
+    def _write_at_once(self, transport: Any) -> None:
+        """Give the transport what it should take without waiting: little, and behind nothing."""
+        engine = self.engine
+        if engine.bytes_queued > _PIECE_SIZE or transport.get_write_buffer_size() or transport.is_closing():
+            return
+        had_room = engine.can_send
+        for buffer in engine.data_to_send():
+            transport.write(buffer)
+        if not had_room:
+            self.wake()
 
     async def _write(self, stream: AnyByteStream) -> None:
         engine = self.engine
         try:
             while True:
                 had_room = engine.can_send
+                if self._flush_is_due:
+                    self.flush()
                 await checkpoint_if_cancelled()  # or send() would begin with one, and what was taken would be lost
                 if buffers := engine.data_to_send():
                     if not had_room:
@@ -177,6 +228,7 @@ class Link(Waiters):
                 elif engine.half_close:
                     break
                 else:
+                    self._is_corked = False
                     await self._outputs.wait()
             self._has_ended = True
             await self._end(stream)
@@ -217,15 +269,12 @@ class Link(Waiters):
     def abort(self) -> None:
         """Drop the stream at once."""
         self._may_have_last_word = False
+        self._transport = None
         self._scope.cancel()
 
 
-def _pause_reading(stream: AnyByteStream) -> None:
-    """Stop what is read ahead. On asyncio, anyio does so only behind a ``receive`` that had to wait: until then,
-    whatever the peer sends is kept in memory, without bound.
-    """
+def _transport_below(stream: AnyByteStream) -> Any:
+    """The transport of asyncio that carries ``stream``; ``None`` if there is none."""
     while isinstance(stream, TLSStream):
         stream = stream.transport_stream
-    transport = getattr(stream, "_transport", None)
-    if transport is not None:
-        transport.pause_reading()
+    return getattr(stream, "_transport", None)

@@ -20,6 +20,10 @@ class Signal:
     def __init__(self) -> None:
         self._flag: Flag | None = None
 
+    @property
+    def is_awaited(self) -> bool:
+        return self._flag is not None
+
     def wake(self) -> None:
         flag, self._flag = self._flag, None
         if flag is not None:
@@ -48,5 +52,9 @@ class Waiters:
         cancelled.
         """
         while (result := attempt()) is None:
+            self.before_waiting()
             await self._changed.wait()
         return result
+
+    def before_waiting(self) -> None:
+        """A task has done what it could, and waits."""

@@ -2,12 +2,18 @@
 
 One reader, one writer, one timer, one ``until``. Only inputs wake waiters (bytes, the end, the timer, and the stream
 that takes more), and every waiter checks its own predicate again. What happens, and when, is the engine's business.
+
+A socket without TLS is read and written directly. What is sent leaves at once where it is the only thing, else in one
+write: when the task that sent it waits, or when the writer has its turn, whichever is first.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
+import socket
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, Final, cast
 
@@ -21,8 +27,20 @@ __all__ = ["Link", "as_os_error"]
 
 #: The stream gets at most this much at once, so that the engine hears of progress.
 _SLICE_SIZE: Final = 64 * 1024
+#: What is received from a socket at once, at most.
+_READ_SIZE: Final = 64 * 1024
 #: Seconds that the last bytes of a connection which is given up may take to leave.
 _LAST_WORDS: Final = 0.1
+
+
+class _Memory(threading.local):
+    """Where bytes are received: one place for all connections of a thread, because each is dealt with at once."""
+
+    def __init__(self) -> None:
+        self.view = memoryview(bytearray(_READ_SIZE))
+
+
+_memory: Final = _Memory()
 
 
 class Link(Waiters):
@@ -47,6 +65,16 @@ class Link(Waiters):
         # Outlives a cancellation from outside, for the last words.
         self._writing = trio.CancelScope(shield=True)
         self._timer: trio.CancelScope | None = None
+        self._fires_at = -math.inf  # no timer yet: it looks at the engine when it begins
+        # The socket below, while the stream is nothing but that socket and lives.
+        self._socket: socket.socket | None = None
+        # What the socket did not take at once, for the writer.
+        self._rest: list[bytes | memoryview] = []
+        self._is_writing = False
+        self._is_reading = True
+        self._flush_is_due = False
+        # Whether more is to be expected behind what is sent now.
+        self._is_corked = True
         self._is_leaving = False
         self._peer_ended = False
         self._has_ended = False
@@ -76,6 +104,7 @@ class Link(Waiters):
     async def _run(self) -> None:
         stream = self.stream
         assert stream is not None, "taken over"
+        below = self._socket = _socket_of(stream)
         try:
             with self._all:
                 async with trio.open_nursery() as nursery:
@@ -83,6 +112,9 @@ class Link(Waiters):
                     nursery.start_soon(self._guard, self._write, stream)
                     await self._guard(self._read, stream)
         finally:
+            self._socket = None
+            if below is not None:
+                below.detach()
             with trio.CancelScope(shield=True):
                 await trio.aclose_forcefully(stream)
             self.is_lost = True
@@ -116,13 +148,18 @@ class Link(Waiters):
 
     def received(self, data: bytes | bytearray) -> None:
         """Bytes have come."""
-        self._after_input(self.engine.receive_data(data, self.now()))
+        events = self.engine.receive_data(data, self.now())
+        self._is_corked = len(events) != 1
+        self._after_input(events)
 
     async def _read(self, stream: trio.abc.Stream) -> None:
+        receive = stream.receive_some if self._socket is None else functools.partial(_receive, self._socket)
         while not self._peer_ended:
             while not self.engine.wants_read:
+                self._is_reading = False
                 await self._reader.park()
-            data = await stream.receive_some()
+            self._is_reading = True
+            data = await receive()
             if data:
                 self.received(data)
             else:
@@ -133,28 +170,78 @@ class Link(Waiters):
     async def _keep_time(self, _stream: trio.abc.Stream) -> None:
         while True:
             deadline = self.engine.next_deadline()
-            with trio.CancelScope(deadline=math.inf if deadline is None else deadline) as self._timer:
+            self._fires_at = math.inf if deadline is None else deadline
+            with trio.CancelScope(deadline=self._fires_at) as self._timer:
                 await trio.sleep_forever()
             self._after_input(self.engine.handle_timeout(self.now()))
 
     def _after_input(self, events: Sequence[Event]) -> None:
         if events:
             self._deliver(events)
-        self.flush()
+        self._arm()
+        if self._lot and self._is_reading and self.engine.is_flowing:
+            if self.engine.bytes_queued:
+                self._flush_is_due = True  # with what those answer who wake up
+                self._writer.unpark_all()
+        else:
+            self.flush()
         self.wake()
 
     # --- out: what the engine wants -----------------------------------------------------------------------------------
 
+    def flush_soon(self) -> None:
+        """Flush at once if nothing more is expected; else when the task that runs waits, or the writer has its turn."""
+        if not self._is_corked or self._is_writing or not self._is_reading:
+            self._is_corked = True
+            self.flush()
+        elif not self._flush_is_due:
+            self._flush_is_due = True
+            self._writer.unpark_all()
+
+    def before_waiting(self) -> None:
+        if self._flush_is_due:
+            self.flush()
+
     def flush(self) -> None:
-        """Wake whoever has to do something now. What one task says before it waits leaves in one write."""
+        """Write what the socket takes at once, and wake whoever has to do something now."""
+        self._flush_is_due = False
+        if self._is_reading and self._socket is not None and self.engine.is_flowing:
+            if not self._is_writing:
+                self._write_at_once(self._socket)
+        else:
+            self._steer()
+
+    def _write_at_once(self, sock: socket.socket) -> None:
+        """Give the socket what it takes. The rest, if there is any, is the writer's."""
+        had_room = not self._lot or self.engine.can_send
+        while buffers := self.engine.data_to_send():
+            if not had_room:
+                self.wake()
+            for index, buffer in enumerate(buffers):
+                sent = self._sent_at_once(sock, buffer)
+                if sent < len(buffer):
+                    self._rest = [memoryview(buffer)[sent:], *buffers[index + 1 :]]
+                    self._is_writing = True
+                    self._writer.unpark_all()
+                    return
+
+    def _sent_at_once(self, sock: socket.socket, buffer: bytes) -> int:
+        try:
+            return sock.send(buffer)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            self._lost_by(error)
+            return 0
+
+    def _steer(self) -> None:
+        """Wake whoever has to do something with the stream."""
         self._writer.unpark_all()
         if self.engine.wants_read:
             self._reader.unpark_all()
         if self._must_go:
             self._writing.deadline = min(self._writing.deadline, self.now() + _LAST_WORDS)
         self._arm()
-
-    flush_soon = flush
 
     @property
     def _must_go(self) -> bool:
@@ -163,19 +250,25 @@ class Link(Waiters):
     def _arm(self) -> None:
         """Let the timer fire earlier, if need be: deadlines mostly move later, and when it fires it looks again."""
         deadline = self.engine.next_deadline()
-        if deadline is not None and self._timer is not None and deadline < self._timer.deadline:
-            self._timer.deadline = deadline
+        if deadline is not None and deadline < self._fires_at and self._timer is not None:
+            self._fires_at = self._timer.deadline = deadline
 
     async def _write(self, stream: trio.abc.Stream) -> None:
         try:
             with self._writing:
                 while not self._is_over():
-                    if buffers := self.engine.data_to_send():
+                    if self._flush_is_due:
+                        self.flush()
+                    if buffers := self._rest or self.engine.data_to_send():
+                        self._is_writing = True
                         self.wake()  # there is room in the outbox
                         await self._send(stream, buffers)
+                        self._rest = []
+                        self._is_writing = False
                     elif self.engine.half_close and not self._has_ended:
                         await self._end(stream)
                     else:
+                        self._is_corked = False
                         await self._writer.park()
         finally:
             self.abort()
@@ -183,9 +276,9 @@ class Link(Waiters):
     def _is_over(self) -> bool:
         """Whether all is said and nothing more will be heard, or need be."""
         has_ended = self._has_ended and (self._peer_ended or not isinstance(self.stream, trio.abc.HalfCloseableStream))
-        return has_ended or (self._must_go and not self.engine.bytes_queued)
+        return has_ended or (self._must_go and not self._rest and not self.engine.bytes_queued)
 
-    async def _send(self, stream: trio.abc.Stream, buffers: Sequence[bytes]) -> None:
+    async def _send(self, stream: trio.abc.Stream, buffers: Sequence[bytes | memoryview]) -> None:
         for buffer in buffers:
             view = memoryview(buffer)
             for start in range(0, len(view), _SLICE_SIZE):
@@ -208,6 +301,7 @@ class Link(Waiters):
 
     def abort(self) -> None:
         """Drop the stream at once."""
+        self._socket = None
         self._all.cancel()
         self._writing.cancel()
 
@@ -240,3 +334,25 @@ def _addresses(stream: trio.abc.Stream) -> tuple[Any, Any]:
         return below.socket.getsockname(), below.socket.getpeername()
     except OSError:  # it is gone already
         return None, None
+
+
+def _socket_of(stream: trio.abc.Stream) -> socket.socket | None:
+    """The socket that ``stream`` is nothing but, under a second object: it must be detached, not closed."""
+    if not isinstance(stream, trio.SocketStream):
+        return None
+    below = stream.socket
+    if below.fileno() < 0:  # it is closed already
+        return None
+    sock = socket.socket(below.family, below.type, below.proto, below.fileno())
+    sock.setblocking(False)
+    return sock
+
+
+async def _receive(sock: socket.socket) -> bytes:
+    while True:
+        await trio.lowlevel.wait_readable(sock)
+        view = _memory.view
+        try:
+            return bytes(view[: sock.recv_into(view)])
+        except BlockingIOError:  # somebody else has seen more than there was
+            pass

@@ -144,14 +144,14 @@ class AsyncPeer(PeerBase[_E]):
     whose ``report`` explains the end.
     """
 
-    #: Whether what can be done at once is done without giving way to others. trio's rule is that it never is.
+    #: Whether what can be done at once is done without asking the runtime first, by ``until``. trio's rule is to ask.
     is_eager: ClassVar[bool] = True
 
     def __init__(self, engine: _E, link: AsyncLink, *, watch: Callable[[Any, Event], None] | None = None) -> None:
         super().__init__(engine, watch=watch)
         self._link = link
         # Whether messages are taken from the inbox without looking further, where they can be.
-        self._takes_at_once = self.is_eager and engine.receive is Receive.MESSAGES
+        self._takes_at_once = engine.receive is Receive.MESSAGES
 
     # --- sending ------------------------------------------------------------------------------------------------------
 
@@ -161,8 +161,10 @@ class AsyncPeer(PeerBase[_E]):
         Raises :exc:`LocalProtocolError` for text that is not valid Unicode, :exc:`TypeError` for anything that is no
         message, and :exc:`ConnectionClosed`.
         """
-        if not (self.is_eager and self.engine.send_at_once(message)):
-            if self._must_wait:
+        if not self.is_eager:
+            await self._link.until(_at_once)
+        if not self.engine.send_at_once(message):
+            if not self.engine.can_send:
                 await self._link.until(self._room)
             self.engine.send(message)
         self._link.flush_soon()
@@ -190,6 +192,8 @@ class AsyncPeer(PeerBase[_E]):
         What arrived before the end is delivered first; then it raises :exc:`ConnectionClosed`. Cancelling it, by a
         time limit for example, loses no message.
         """
+        if not self.is_eager:
+            await self._link.until(_at_once)
         message: Any = self.engine.message_at_hand() if self._takes_at_once else None
         return message if message is not None else await self._wait_for_message()  # type: ignore[no-any-return]  # a whole one
 
@@ -198,6 +202,8 @@ class AsyncPeer(PeerBase[_E]):
         return self
 
     async def __anext__(self) -> Message:
+        if not self.is_eager:
+            await self._link.until(_at_once)
         message: Any = self.engine.message_at_hand() if self._takes_at_once else None
         if message is None:
             try:
@@ -272,8 +278,7 @@ class AsyncPeer(PeerBase[_E]):
             self._link.flush_soon()  # taking a message may have let reading go on, or a close frame leave
 
     def _room(self) -> Literal[True] | None:
-        if not self.engine.can_send:
-            self._link.flush()  # which makes room, or else the transport will tell when it takes more
+        self._link.flush()  # which makes room, or else the transport will tell when it takes more
         return self.may_send()
 
 
@@ -287,8 +292,10 @@ class AsyncWebSocket(AsyncPeer[WebSocketEngine], WebSocketBase):
         have not begun to leave. Raises :exc:`LocalProtocolError` for text that is not valid Unicode, :exc:`TypeError`
         for anything that is no message, and :exc:`ConnectionClosed`.
         """
-        if urgent or not (self.is_eager and self.engine.send_at_once(message)):
-            if self._must_wait:
+        if not self.is_eager:
+            await self._link.until(_at_once)
+        if urgent or not self.engine.send_at_once(message):
+            if not self.engine.can_send:
                 await self._link.until(self._room)
             self.engine.send(message, compress=compress, urgent=urgent)
         self._link.flush_soon()
@@ -316,3 +323,8 @@ class AsyncWebSocket(AsyncPeer[WebSocketEngine], WebSocketBase):
         """The next part of a message, where ``receive`` asks for parts. Raises like :meth:`recv`."""
         self.check_mode(Receive.FRAGMENTS, Receive.CHUNKS)
         return cast(Fragment, await self._link.until(self._take))
+
+
+def _at_once() -> Literal[True]:
+    """What there is to wait for where the runtime's rules alone make a verb wait."""
+    return True
