@@ -85,7 +85,9 @@ def main() -> None:
     """Build the twin in place."""
     with tempfile.TemporaryDirectory(prefix="wsproto-core-") as folder:
         for extension in build_twin(Path(folder)):
-            shutil.copy(extension, ROOT / HOT)
+            target = ROOT / HOT / extension.name
+            aside = shutil.copy(extension, target.with_suffix(".new"))
+            os.replace(aside, target)  # whoever runs the old one keeps it
             print(f"built {HOT / extension.name}")
 
 

@@ -84,6 +84,15 @@ def test_there_is_room_below_the_mark() -> None:
     assert not outbox.has_room
 
 
+def test_what_waits_takes_room_as_well() -> None:
+    outbox, room = make_outbox(high=2 * FRAGMENT), []
+    for payload in (bytes(2 * FRAGMENT - 1), b"!"):
+        put(outbox, payload)
+        room.append(outbox.has_room)
+    assert room == [True, False]
+    assert outbox
+
+
 def test_a_large_message_leaves_as_fragments_cut_when_their_turn_comes() -> None:
     outbox = make_outbox()
     put(outbox, b"a" * (2 * FRAGMENT + 1))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.driver.pool_world import ENDED, FORBIDDEN, QUIET
+from tests.driver.pool_world import ENDED, FORBIDDEN, QUIET, REFUSED
 from wsproto_core import (
     AsyncPool,
     Backoff,
@@ -173,6 +173,22 @@ def test_a_block_has_a_connection_and_gives_it_back(runtime: HandRuntime) -> Non
         assert step(user)
         assert got == runtime.peers
     assert pool.statistics.idle == 1
+
+
+def test_who_counts_is_told_of_each_connection_and_each_failure(runtime: HandRuntime) -> None:
+    opened: list[HandPeer] = []
+    failed: list[Exception] = []
+    pool = make_pool(runtime, min_size=1)
+    pool.on_opened, pool.on_failed = opened.append, failed.append
+    runtime.refusal = REFUSED
+    enter(pool)
+    runtime.run()
+    assert (opened, failed) == ([], [REFUSED])
+    runtime.refusal = None
+    runtime.run(60.0)
+    runtime.run()
+    assert (opened, failed) == (runtime.peers, [REFUSED])
+    assert len(opened) == 1
 
 
 def test_an_exception_of_the_block_replaces_the_connection(runtime: HandRuntime) -> None:

@@ -111,8 +111,7 @@ class Outbox:
         return not replaces
 
     def put_close(self, payload: bytes) -> None:
-        """Queue the close frame behind everything else."""
-        self._pay_pong()
+        """Queue the close frame behind everything else; a pong that is owed goes ahead."""
         if self._waiting:
             self._enqueue(Outgoing(Opcode.CLOSE, payload))
         else:

@@ -48,7 +48,7 @@ def encode_message(message: Message | Buffer) -> tuple[Opcode, bytes]:
                 f"message: a lone surrogate at index {error.start} is not valid Unicode (RFC 6455 §8.1)"
             ) from None
     if isinstance(message, bytes):
-        return Opcode.BINARY, message
+        return Opcode.BINARY, bytes(message)  # a subclass is copied: compiled code takes only the type itself
     if isinstance(message, bytearray | memoryview):  # pyright: ignore[reportUnnecessaryIsInstance]  # not all callers check types
         return Opcode.BINARY, bytes(message)
     raise TypeError(f"message must be str, bytes, bytearray or memoryview, not {type(message).__name__}")

@@ -90,21 +90,31 @@ def client(*transforms: MessageTransform) -> Side:
 # --- messages to payloads ---------------------------------------------------------------------------------------------
 
 
+class Bytes(bytes):
+    """As libraries for hashes and addresses have them."""
+
+
 @pytest.mark.parametrize(
     ("message", "opcode", "payload"),
     [
         ("", Opcode.TEXT, b""),
         ("é€😀", Opcode.TEXT, "é€😀".encode()),
         (b"\x00\xff", Opcode.BINARY, b"\x00\xff"),
+        (Bytes(b"ab"), Opcode.BINARY, b"ab"),
         (bytearray(b"ab"), Opcode.BINARY, b"ab"),
         (memoryview(b"abcd")[::2], Opcode.BINARY, b"ac"),
         (memoryview(array("H", [0x6161, 0x6262])), Opcode.BINARY, b"aabb"),
     ],
-    ids=["empty", "text", "bytes", "bytearray", "strided view", "view of integers"],
+    ids=["empty", "text", "bytes", "somebody's bytes", "bytearray", "strided view", "view of integers"],
 )
 def test_encode_message(message: str | bytes, opcode: Opcode, payload: bytes) -> None:
     assert encode_message(message) == (opcode, payload)
     assert type(encode_message(message)[1]) is bytes
+
+
+def test_bytes_are_not_copied() -> None:
+    message = b"x" * 1000
+    assert encode_message(message)[1] is message
 
 
 def test_a_buffer_may_change_afterwards() -> None:
