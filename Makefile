@@ -2,7 +2,7 @@
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint prepare twin pytest pure leaves leaks bench docs clean
+.PHONY: help demo test lint prepare twin pytest pytest-pure pure fuzz matrix leaves leaks bench bench-check docs clean
 
 # Plain python3 where it is new enough, else the newest named one that is.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -12,6 +12,15 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
+# The core's own tests run under the tracer, which doubles what they cost, and must reach all of it by themselves: the
+# adapters prove theirs over real sockets. The cases of its adapter kit are played by tests/adapters/test_adapter_kit.py.
+COUNTED := tests/core tests/driver tests/adapters/test_adapter_kit.py tests/adapters/test_kit_bites.py
+# What stands on code that has a compiled twin, but does not run on both by itself.
+ON_TWINS := tests/driver tests/adapters tests/conformance
+# How long `make fuzz` looks.
+SECONDS ?= 60
 
 # A pure wheel must not take the place of a compiled one without anybody noticing.
 ifeq ($(CI),true)
@@ -19,12 +28,12 @@ export WSPROTO_CORE_BUILD ?= require
 endif
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## two browser tabs chat: http://127.0.0.1:8765/
 	$(BIN)/python examples/demo/server.py
 
-test: lint prepare twin pytest pure ## every gate: what .ci/run calls
+test: lint prepare twin pytest pytest-pure ## every gate: what .ci/run calls
 
 lint: $(VENV)/.dev ## style, types, layers
 	$(BIN)/ruff check .
@@ -37,10 +46,20 @@ prepare: $(VENV)/.dev ## install the peers that the interop tests talk to
 	$(BIN)/python tools/prepare_peers.py
 
 pytest: $(VENV)/.dev ## the tests, with the coverage gate
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
+	$(PYTEST) --cov --cov-report=term $(COUNTED)
+	$(PYTEST) $(addprefix --ignore=,$(COUNTED))
 
-pure: $(VENV)/.dev ## what stands on the frame loop, again, without the compiled twin
-	WSPROTO_CORE_PUREPYTHON=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/driver tests/adapters tests/conformance
+pytest-pure: $(VENV)/.dev ## what stands on the hot code, again, without the compiled twin
+	WSPROTO_CORE_PUREPYTHON=1 $(PYTEST) $(ON_TWINS)
+
+pure: $(VENV)/.dev ## all tests, without the compiled twin
+	WSPROTO_CORE_PUREPYTHON=1 $(PYTEST)
+
+fuzz: $(VENV)/.twin ## look for new trouble, for SECONDS=60 or as long as you say
+	$(BIN)/python -m wsproto_fuzz.targets --seconds $(SECONDS)
+
+matrix: $(VENV)/.twin prepare ## play the conformance cases against this project's servers and others, for the docs
+	$(BIN)/python tools/peers_matrix.py
 
 twin: $(VENV)/.twin ## compile the frame loop, in place; without a C compiler, say so and go on
 
@@ -50,8 +69,13 @@ leaves: $(VENV)/.twin ## the native leaves under sanitizers and valgrind
 leaks: $(VENV)/.twin ## ten million messages through both directions: does memory stay where it is?
 	$(BIN)/python tools/check_leaks.py
 
-bench: $(VENV)/.twin ## what a message costs, compiled and in Python
-	$(BIN)/python benchmarks/engine.py
+bench: $(VENV)/.twin ## every benchmark, about an hour on a quiet machine; writes BASELINE.md and the pictures
+	for program in engine echo connections broadcast growth memory simulator plots baseline; do \
+		$(BIN)/python benchmarks/$$program.py || exit 1; \
+	done
+
+bench-check: $(VENV)/.twin ## instructions of the hot paths, against the stored ones
+	$(BIN)/python benchmarks/check.py
 
 docs: $(VENV)/.docs ## the documentation, in docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

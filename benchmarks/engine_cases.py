@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import random
+from collections import Counter
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
-from wsproto_core.frames import Frame, Opcode
+import wire
 
-__all__ = ["CASES", "KEY", "Case"]
+__all__ = ["CASES", "READ_SIZE", "Case", "DeflateCase"]
 
-KEY: Final = b"\x37\xfa\x21\x3d"
 KIB: Final = 1024
 #: What a transport hands over at once.
 READ_SIZE: Final = 64 * KIB
@@ -17,6 +20,8 @@ READ_SIZE: Final = 64 * KIB
 VOLUME: Final = 16 * KIB * KIB
 MAX_MESSAGES: Final = 20_000
 MIN_MESSAGES: Final = 8
+#: How many different documents are compressed one after the other.
+DOCUMENTS: Final = 500
 
 
 @dataclass(frozen=True)
@@ -28,8 +33,8 @@ class Case:
     #: The side that is measured: a server hears masked frames and a client sends them.
     role: str
     size: int
-    #: CPU nanoseconds a message that the compiled engine, and the one in Python, may take, or how often the limit's.
-    goal: str = ""
+
+    deflate = False
 
     @property
     def count(self) -> int:
@@ -39,37 +44,63 @@ class Case:
     def text(self) -> str:
         return "x" * self.size
 
-    @property
-    def frame(self) -> bytes:
-        """One message as its receiver hears it."""
-        return bytes(Frame(Opcode.TEXT, self.text.encode(), mask=KEY if self.role == "server" else None))
+    def frames(self) -> list[bytes]:
+        """The messages as their receiver hears them."""
+        return [wire.text(self.size, masked=self.role == "server")] * self.count
 
     def reads(self) -> list[bytes]:
         """All messages, as a transport would hand them over."""
-        wire = self.frame * self.count
-        return [wire[start : start + READ_SIZE] for start in range(0, len(wire), READ_SIZE)]
+        stream = b"".join(self.frames())
+        return [stream[start : start + READ_SIZE] for start in range(0, len(stream), READ_SIZE)]
 
-    def whole_reads(self) -> list[bytes]:
-        """The same in reads that end where frames end: for who cannot remember."""
-        size = len(self.frame) * max(1, READ_SIZE // len(self.frame))
-        wire = self.frame * self.count
-        return [wire[start : start + size] for start in range(0, len(wire), size)]
+    def ends(self) -> list[int]:
+        """How many messages end in each read."""
+        counts = Counter((end - 1) // READ_SIZE for end in accumulate(map(len, self.frames())))
+        return [counts[index] for index in range(max(counts) + 1)]
 
 
-def _received(size: int, label: str, goal: str) -> Case:
-    return Case(f"receive {label} masked", "receive", "server", size, goal)
+@dataclass(frozen=True)
+class DeflateCase(Case):
+    """Different JSON documents, compressed with one context (RFC 7692)."""
+
+    deflate = True
+
+    @property
+    def count(self) -> int:
+        return DOCUMENTS
+
+    def payloads(self) -> list[bytes]:
+        """What is in the frames."""
+        chance = random.Random(1)
+        return wire.deflated([_document(chance, self.size) for _ in range(self.count)])
+
+    def frames(self) -> list[bytes]:
+        return [wire.deflated_frame(payload) for payload in self.payloads()]
+
+
+def _document(chance: random.Random, size: int) -> bytes:
+    """JSON as services send it: few names, many values."""
+    rows: list[dict[str, object]] = []
+    while len(document := json.dumps({"type": "trades", "rows": rows})) < size:
+        price, amount = round(chance.uniform(1, 1000), 2), chance.randrange(1, 500)
+        rows.append(
+            {"id": chance.getrandbits(32), "symbol": chance.choice("ABCDEFGH") * 3, "price": price, "amount": amount}
+        )
+    return document[:size].encode()
 
 
 CASES: Final = {
     case.name: case
     for case in (
-        _received(64, "64 B", "60 ns; Python 1600 ns"),
-        _received(KIB, "1 KiB", "1.5 limits"),
-        _received(64 * KIB, "64 KiB", "1.5 limits"),
-        _received(KIB * KIB, "1 MiB", "1.5 limits"),
+        Case("receive 64 B masked", "receive", "server", 64),
+        Case("receive 1 KiB masked", "receive", "server", KIB),
+        Case("receive 64 KiB masked", "receive", "server", 64 * KIB),
+        Case("receive 1 MiB masked", "receive", "server", KIB * KIB),
+        Case("receive 10 MiB masked", "receive", "server", 10 * KIB * KIB),
         Case("receive 64 B plain", "receive", "client", 64),
-        Case("send 64 B server", "send", "server", 64, "200 ns; Python 850 ns"),
-        Case("send 64 B client", "send", "client", 64, "300 ns; Python 1500 ns"),
-        Case("send 64 KiB client", "send", "client", 64 * KIB, "2 limits"),
+        DeflateCase("receive 1 KiB JSON deflated", "receive", "server", KIB),
+        Case("send 64 B server", "send", "server", 64),
+        Case("send 64 B client", "send", "client", 64),
+        Case("send 64 KiB client", "send", "client", 64 * KIB),
     )
 }

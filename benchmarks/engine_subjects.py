@@ -1,51 +1,40 @@
 """Who is measured: each in a process of its own, which does one case for each line that it is given.
 
-``python engine_subjects.py SUBJECT`` answers with CPU nanoseconds a message.
+``python engine_subjects.py SUBJECT`` answers with CPU nanoseconds a message, or ``-`` where it cannot do that.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import subprocess
+import asyncio
+import importlib
 import sys
-import sysconfig
-from collections.abc import Callable
-from pathlib import Path
+import zlib
+from collections.abc import Awaitable, Callable
 from time import process_time_ns
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final, TypeAlias
 
-from engine_cases import CASES, KEY, Case
+from engine_cases import CASES, READ_SIZE, Case, DeflateCase
+from native import limit_module
+from pair import Engine, connected
+from wire import KEY, TAIL
 
-from wsproto_core import ClientConnection, Limits, ServerConnection
+__all__ = ["BATCH", "SUBJECTS", "Work"]
 
 #: Messages that are sent before what there is to write is taken.
 BATCH: Final = 64
-Work = Callable[[], int]
+#: Does all that a case wants, and returns how many messages it was.
+Work: TypeAlias = Callable[[], int | Awaitable[int]]
 
 
 def ours(case: Case) -> Work:
     """Our engine, by the two classes that embedders use."""
-    server, client = connected()
+    server, client = connected(deflate=case.deflate)
     engine = server if case.role == "server" else client
-    return receiving(engine, case) if case.direction == "receive" else sending(engine, case)
+    return _receiving(engine, case) if case.direction == "receive" else _sending(engine, case)
 
 
-def connected() -> tuple[ServerConnection, ClientConnection]:
-    limits = Limits(message_size=None, outbox_size=1 << 30)
-    client = ClientConnection("ws://localhost/", entropy=os.urandom, limits=limits, now=0.0)
-    server = ServerConnection(limits=limits, now=0.0)
-    client.connect()
-    for data in client.data_to_send():
-        server.receive_data(data, 0.0)
-    server.accept()
-    for data in server.data_to_send():
-        client.receive_data(data, 0.0)
-    return server, client
-
-
-def receiving(engine: ServerConnection | ClientConnection, case: Case) -> Work:
+def _receiving(engine: Engine, case: Case) -> Work:
     reads = case.reads()
 
     def work() -> int:
@@ -57,7 +46,7 @@ def receiving(engine: ServerConnection | ClientConnection, case: Case) -> Work:
     return work
 
 
-def sending(engine: ServerConnection | ClientConnection, case: Case) -> Work:
+def _sending(engine: Engine, case: Case) -> Work:
     text = case.text
 
     def work() -> int:
@@ -73,94 +62,108 @@ def sending(engine: ServerConnection | ClientConnection, case: Case) -> Work:
     return work
 
 
-def websockets(case: Case) -> Work | None:
-    """The engine of ``websockets``, which has C for masking, by the calls that its own adapters make."""
-    from websockets.protocol import CLIENT, SERVER, Protocol
-
-    protocol = Protocol(SERVER if case.role == "server" else CLIENT, max_size=None)
-    reads, payload = case.reads(), case.text.encode()
-
-    def receive() -> int:
-        count = 0
-        for data in reads:
-            protocol.receive_data(data)
-            for event in protocol.events_received():
-                bytes(event.data).decode()  # type: ignore[union-attr]  # every event is a frame
-                count += 1
-        return count
-
-    def send() -> int:
-        for index in range(case.count):
-            protocol.send_text(payload)
-            if index % BATCH == BATCH - 1:
-                protocol.data_to_send()
-        protocol.data_to_send()
-        return case.count
-
-    return receive if case.direction == "receive" else send
-
-
-def limit(case: Case) -> Work:
-    """A bare C extension, compiled on the spot."""
-    module = built_limit()
+def limit(case: Case) -> Work | None:
+    """A bare C extension."""
+    if case.deflate:
+        return None
+    module = limit_module()
     if case.direction == "receive":
-        reads = case.whole_reads()
-        return lambda: sum(len(module.decode(data)) for data in reads)
-    text, key, encode = case.text, KEY if case.role == "client" else None, module.encode
-    batch = max(1, min(BATCH, 256 * 1024 // case.size))
+        return _limited_receiving(module.decode, case)
+    key, encode = KEY if case.role == "client" else None, module.encode
+    batch = [case.text] * max(1, min(BATCH, READ_SIZE // case.size))
 
     def send() -> int:
-        for _ in range(0, case.count, batch):
-            [encode(text, key) for _ in range(batch)]
+        for _ in range(0, case.count, len(batch)):
+            encode(batch, key)
         return case.count
 
     return send
 
 
-def built_limit() -> Any:
-    source = Path(__file__).with_name("limit.c")
-    target = Path(os.environ["BENCHMARK_FOLDER"]) / f"limit{sysconfig.get_config_var('EXT_SUFFIX')}"
-    if not target.exists():
-        include = f"-I{sysconfig.get_path('include')}"
-        subprocess.run(["cc", "-O3", "-shared", "-fPIC", include, str(source), "-o", str(target)], check=True)
-    spec = importlib.util.spec_from_file_location("limit", target)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def _limited_receiving(decode: Callable[[bytes, list[str | bytes]], int], case: Case) -> Work:
+    """In reads that end where frames end: it remembers nothing."""
+    frames = case.frames()
+    size = max(1, READ_SIZE // len(frames[0])) * len(frames[0])
+    stream = b"".join(frames)
+    reads = [stream[start : start + size] for start in range(0, len(stream), size)]
+
+    def receive() -> int:
+        count = 0
+        for data in reads:
+            messages: list[str | bytes] = []
+            decode(data, messages)
+            count += len(messages)
+        return count
+
+    return receive
 
 
-#: Each subject: what makes its work, and what its environment says.
+def memcpy(case: Case) -> Work | None:
+    """Every payload is copied once, where that says more of the memory than of the interpreter."""
+    if case.deflate or case.size < READ_SIZE:
+        return None
+    stream = memoryview(case.text.encode() * case.count)
+
+    def copy() -> int:
+        for start in range(0, len(stream), case.size):
+            bytes(stream[start : start + case.size])
+        return case.count
+
+    return copy
+
+
+def bare_zlib(case: Case) -> Work | None:
+    """Every payload is inflated and decoded, and nothing else."""
+    if not isinstance(case, DeflateCase):
+        return None
+    payloads = [payload + TAIL for payload in case.payloads()]
+
+    def inflate() -> int:
+        decompress = zlib.decompressobj(wbits=-15).decompress
+        return sum(1 for payload in payloads if decompress(payload).decode())
+
+    return inflate
+
+
+#: Each subject: the module and function that make its work, and what its environment says.
 SUBJECTS: Final = MappingProxyType(
     {
-        "limit": (limit, {}),
-        "compiled": (ours, {}),
-        "python": (ours, {"WSPROTO_CORE_PUREPYTHON": "1"}),
-        "websockets": (websockets, {}),
+        "memcpy": ("engine_subjects:memcpy", {}),
+        "zlib": ("engine_subjects:bare_zlib", {}),
+        "limit": ("engine_subjects:limit", {}),
+        "compiled": ("engine_subjects:ours", {}),
+        "pure": ("engine_subjects:ours", {"WSPROTO_CORE_PUREPYTHON": "1"}),
+        "picows": ("engine_peers:picows", {}),
+        "aiohttp": ("engine_peers:aiohttp", {}),
+        "aiohttp pure": ("engine_peers:aiohttp", {"AIOHTTP_NO_EXTENSIONS": "1"}),
+        "websockets": ("engine_peers:websockets", {}),
+        "wsproto": ("engine_peers:wsproto", {}),
     }
 )
 
 
-def main() -> None:
-    """Answer every line with CPU nanoseconds a message, or ``-`` where there is nothing to measure."""
-    make: Callable[[Case], Work | None] = SUBJECTS[sys.argv[1]][0]
+async def main() -> None:
+    """Answer every line. It runs in an event loop because the engines of some libraries want one."""
+    module, _, name = SUBJECTS[sys.argv[1]][0].partition(":")
+    make: Callable[[Case], Work | None] = getattr(importlib.import_module(module), name)
     for line in sys.stdin:
         case = CASES[line.strip()]
         work = make(case)
-        print("-" if work is None else measured(work, case), flush=True)
+        print("-" if work is None else await _measured(work, case), flush=True)
 
 
-def measured(work: Work, case: Case) -> float:
+async def _measured(work: Work, case: Case) -> float:
     """The faster of two runs: what came between is the machine's."""
     times = []
     for _ in range(2):
         began = process_time_ns()
         count = work()
+        if not isinstance(count, int):
+            count = await count
         times.append(process_time_ns() - began)
         assert count == case.count, f"{count} messages instead of {case.count}"
     return min(times) / case.count
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(main())

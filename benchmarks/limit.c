@@ -1,4 +1,5 @@
-/* The physical limit: finds frames, unmasks them and makes `str` or `bytes`, or makes frames, and checks nothing.
+/* The physical limit: finds frames, unmasks them and makes `str` or `bytes`, or makes frames, and checks nothing but
+ * whether a frame is complete.
  *
  * What an engine costs above this is what its rules, its state and its interface cost. */
 
@@ -30,70 +31,133 @@ static uint64_t doubled(const unsigned char *key)
     return word;
 }
 
-/* decode(data): the messages of whole frames, of which ``data`` consists. All text is ASCII. */
-static PyObject *decode(PyObject *module, PyObject *data)
+/* One message from the payload of a frame. */
+static PyObject *message_from(const unsigned char *payload, Py_ssize_t size, int is_text, uint64_t key)
 {
-    const unsigned char *at = (const unsigned char *)PyBytes_AS_STRING(data), *end = at + PyBytes_GET_SIZE(data);
-    PyObject *messages = PyList_New(0);
+    PyObject *message = is_text ? PyUnicode_New(size, 127) : PyBytes_FromStringAndSize(NULL, size);
 
-    (void)module;
-    while (messages != NULL && at < end) {
-        int is_text = (at[0] & 15) == 1, is_masked = at[1] >> 7, bytes;
-        uint64_t size = at[1] & 127, key = 0;
-        PyObject *message;
-
-        at += 2;
-        bytes = size == 126 ? 2 : size == 127 ? 8 : 0;
-        for (size = bytes ? 0 : size; bytes; bytes--)
-            size = size << 8 | *at++;
-        if (is_masked) {
-            key = doubled(at);
-            at += 4;
-        }
-        message = is_text ? PyUnicode_New((Py_ssize_t)size, 127) : PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
-        if (message == NULL || PyList_Append(messages, message) < 0) {
-            Py_XDECREF(message);
-            Py_CLEAR(messages);
-            break;
-        }
-        mask(is_text ? PyUnicode_DATA(message) : PyBytes_AS_STRING(message), at, size, key);
-        at += size;
-        Py_DECREF(message);
-    }
-    return messages;
+    if (message != NULL)
+        mask(is_text ? PyUnicode_DATA(message) : PyBytes_AS_STRING(message), payload, (size_t)size, key);
+    return message;
 }
 
-/* encode(text, key): the frame of a text, masked if ``key`` is not None. */
-static PyObject *encode(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
+/* Append the message of the frame at ``at`` to a list; return where the next frame begins, ``at`` itself if this one is
+ * not complete, or NULL with an exception. */
+static const unsigned char *decode_frame(const unsigned char *at, const unsigned char *end, PyObject *messages)
 {
-    Py_ssize_t size;
-    const char *text = PyUnicode_AsUTF8AndSize(arguments[0], &size);
-    int is_masked = arguments[1] != Py_None, extended = size < 126 ? 0 : size < 65536 ? 2 : 8, index;
-    PyObject *frame = PyBytes_FromStringAndSize(NULL, 2 + extended + 4 * is_masked + size);
-    unsigned char *to;
-    uint64_t key = 0;
+    const unsigned char *frame = at;
+    int is_masked, extended;
+    uint64_t size, key = 0;
+    PyObject *message;
 
-    (void)module, (void)count;
-    if (text == NULL || frame == NULL) {
-        Py_XDECREF(frame);
+    if (end - at < 2)
+        return frame;
+    is_masked = at[1] >> 7;
+    size = at[1] & 127;
+    extended = size == 126 ? 2 : size == 127 ? 8 : 0;
+    if (end - at < 2 + extended + 4 * is_masked)
+        return frame;
+    at += 2;
+    for (size = extended ? 0 : size; extended; extended--)
+        size = size << 8 | *at++;
+    if (is_masked) {
+        key = doubled(at);
+        at += 4;
+    }
+    if ((uint64_t)(end - at) < size)
+        return frame;
+    message = message_from(at, (Py_ssize_t)size, (frame[0] & 15) == 1, key);
+    if (message == NULL || PyList_Append(messages, message) < 0) {
+        Py_XDECREF(message);
         return NULL;
     }
-    to = (unsigned char *)PyBytes_AS_STRING(frame);
-    *to++ = 0x81;
+    Py_DECREF(message);
+    return at + size;
+}
+
+/* decode(data, messages): append the messages of the complete frames to the list; return their size on the wire. */
+static PyObject *decode(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
+{
+    const unsigned char *at, *end, *next;
+    Py_buffer data;
+    Py_ssize_t used;
+
+    (void)module, (void)count;
+    if (PyObject_GetBuffer(arguments[0], &data, PyBUF_SIMPLE))
+        return NULL;
+    at = data.buf;
+    end = at + data.len;
+    while (at < end && (next = decode_frame(at, end, arguments[1])) != at) {
+        if (next == NULL) {
+            PyBuffer_Release(&data);
+            return NULL;
+        }
+        at = next;
+    }
+    used = at - (const unsigned char *)data.buf;
+    PyBuffer_Release(&data);
+    return PyLong_FromSsize_t(used);
+}
+
+static int extended_size(Py_ssize_t size)
+{
+    return size < 126 ? 0 : size < 65536 ? 2 : 8;
+}
+
+/* The UTF-8 of a text, or what is in bytes. */
+static const unsigned char *content(PyObject *message, Py_ssize_t *size)
+{
+    if (PyUnicode_Check(message))
+        return (const unsigned char *)PyUnicode_AsUTF8AndSize(message, size);
+    *size = PyBytes_GET_SIZE(message);
+    return (const unsigned char *)PyBytes_AS_STRING(message);
+}
+
+/* Write the frame of a message; return where it ends. */
+static unsigned char *encode_frame(unsigned char *to, PyObject *message, PyObject *masking_key)
+{
+    Py_ssize_t size;
+    const unsigned char *payload = content(message, &size);
+    int is_masked = masking_key != Py_None, extended = extended_size(size);
+    uint64_t key = 0;
+
+    *to++ = PyUnicode_Check(message) ? 0x81 : 0x82;
     *to++ = (unsigned char)(is_masked << 7 | (extended == 0 ? size : extended == 2 ? 126 : 127));
-    for (index = extended; index; index--)
-        *to++ = (unsigned char)(size >> (8 * (index - 1)));
+    for (; extended; extended--)
+        *to++ = (unsigned char)(size >> (8 * (extended - 1)));
     if (is_masked) {
-        memcpy(to, PyBytes_AS_STRING(arguments[1]), 4);
+        memcpy(to, PyBytes_AS_STRING(masking_key), 4);
         key = doubled(to);
         to += 4;
     }
-    mask(to, (const unsigned char *)text, (size_t)size, key);
-    return frame;
+    mask(to, payload, (size_t)size, key);
+    return to + size;
+}
+
+/* encode(messages, key): their frames behind one another, masked if ``key`` is not None. */
+static PyObject *encode(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
+{
+    Py_ssize_t index, size, whole = 0, many = PyList_GET_SIZE(arguments[0]);
+    PyObject *frames;
+    unsigned char *to;
+
+    (void)module, (void)count;
+    for (index = 0; index < many; index++) {
+        if (content(PyList_GET_ITEM(arguments[0], index), &size) == NULL)
+            return NULL;
+        whole += 2 + extended_size(size) + (arguments[1] != Py_None ? 4 : 0) + size;
+    }
+    frames = PyBytes_FromStringAndSize(NULL, whole);
+    if (frames == NULL)
+        return NULL;
+    to = (unsigned char *)PyBytes_AS_STRING(frames);
+    for (index = 0; index < many; index++)
+        to = encode_frame(to, PyList_GET_ITEM(arguments[0], index), arguments[1]);
+    return frames;
 }
 
 static PyMethodDef functions[] = {
-    {"decode", decode, METH_O, NULL},
+    {"decode", (PyCFunction)(void (*)(void))decode, METH_FASTCALL, NULL},
     {"encode", (PyCFunction)(void (*)(void))encode, METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -1,39 +1,125 @@
-"""Play random conversations of two engines under virtual time, and print how many a second run.
+"""Play random conversations under virtual time, and print how many a second of one core plays.
 
-`tools/scenarios.py [COUNT]` plays the seeds from 0; `tools/scenarios.py --seed SEED` plays one and prints its story.
+`tools/scenarios.py [COUNT]` plays the seeds from 0; `--seed SEED` plays one and prints its story. A seed that fails is
+shrunk, and kept in `tests/core/testing/corpus/`, where a test plays it for ever: say there what it was about.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
-from time import perf_counter
+import json
+import sys
+from pathlib import Path
+from time import process_time
+from typing import Any
 
-from wsproto_core.testing import run_scenario
+from wsproto_core.testing import (
+    DatagramScript,
+    Script,
+    datagram_script,
+    load_script,
+    run_script,
+    save_script,
+    shrink,
+    stream_script,
+)
+
+CORPUS = Path(__file__).resolve().parents[1] / "tests/core/testing/corpus"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Play random conversations of two engines.")
-    parser.add_argument("count", type=int, nargs="?", default=1000, metavar="COUNT", help="how many (default: 1000)")
-    parser.add_argument("--seed", type=int, metavar="SEED", help="play this one only, and print what happens")
-    options = parser.parse_args()
+def main() -> int:
+    options = parse()
+    if options.renew:
+        return renew(options.corpus)
+    if options.file is not None:
+        script = load_script(json.loads(options.file.read_text(encoding="utf-8"))["script"])
+        return tell(script)
     if options.seed is not None:
-        print(run_scenario(options.seed))
-        return
-    play(min(options.count, 50))  # the first ones pay for imports and caches
+        return tell(make(options, options.seed))
+    warm_up(options)
+    began = process_time()
+    for seed in range(options.count):
+        try:
+            run_script(make(options, seed))
+        except AssertionError as error:
+            return keep(options, seed, error)
+    seconds = process_time() - began
+    many = options.count * options.connections
+    print(f"{many} conversations in {seconds:.2f} s of one core: {many / seconds:.0f} a second")
+    return 0
+
+
+def warm_up(options: argparse.Namespace) -> None:
+    """Let others than those that count pay for imports and caches."""
+    for seed in range(50):
+        with contextlib.suppress(AssertionError):
+            run_script(make(options, seed))
     gc.collect()
     gc.freeze()  # what there is by now is not looked through again and again
-    began = perf_counter()
-    play(options.count)
-    seconds = perf_counter() - began
-    print(f"{options.count} scenarios in {seconds:.2f} s: {options.count / seconds:.0f} a second")
 
 
-def play(count: int) -> None:
-    """Play the seeds below ``count``."""
-    for seed in range(count):
-        run_scenario(seed)
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Play random conversations under virtual time.")
+    parser.add_argument("count", type=int, nargs="?", default=1000, metavar="COUNT", help="how many (default: 1000)")
+    parser.add_argument("--datagrams", action="store_true", help="clients of a datagram server, not WebSocket")
+    parser.add_argument("--connections", type=int, default=1, metavar="N", help="so many at the same time (default: 1)")
+    parser.add_argument("--seed", type=int, metavar="SEED", help="play this one only, and print what happens")
+    parser.add_argument("--file", type=Path, metavar="FILE", help="play one of the corpus, and print what happens")
+    parser.add_argument("--corpus", type=Path, default=CORPUS, metavar="FOLDER", help="where to keep a failure")
+    parser.add_argument("--renew", action="store_true", help="write down what the stories of the corpus are now")
+    return parser.parse_args()
+
+
+def make(options: argparse.Namespace, seed: int) -> Script | DatagramScript:
+    """What follows from ``seed``."""
+    if options.datagrams:
+        return datagram_script(seed, clients=options.connections)
+    return stream_script(seed, connections=options.connections)
+
+
+def tell(script: Script | DatagramScript) -> int:
+    """Play one and print its story and its fingerprint."""
+    scenario = run_script(script)
+    print(scenario)
+    print(scenario.digest)
+    return 0
+
+
+def keep(options: argparse.Namespace, seed: int, error: AssertionError) -> int:
+    """Shrink a seed that failed, and keep what is left of it."""
+    print(f"seed {seed} fails: {error}", *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
+    script = shrink(make(options, seed), lambda smaller: complaint(smaller) is not None)
+    data: dict[str, Any] = {"about": complaint(script), "story": [], "script": save_script(script)}
+    options.corpus.mkdir(parents=True, exist_ok=True)
+    path = options.corpus / f"{data['script']['kind']}-{seed}.json"
+    write(path, data)
+    print(f"what is left of it is in {path}", file=sys.stderr)
+    return 1
+
+
+def renew(corpus: Path) -> int:
+    """Play what was kept, and write down how it ends now: for `git diff` to show."""
+    for path in sorted(corpus.glob("*.json")):
+        data = json.loads(path.read_text(encoding="utf-8"))
+        data["story"] = str(run_script(load_script(data["script"]))).splitlines()
+        write(path, data)
+    return 0
+
+
+def write(path: Path, data: dict[str, Any]) -> None:
+    path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def complaint(script: Script | DatagramScript) -> str | None:
+    """What is wrong when ``script`` is played."""
+    try:
+        run_script(script)
+    except AssertionError as error:
+        return str(error)
+    return None
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

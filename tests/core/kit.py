@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import ClassVar, Final
 
 from wsproto_core._config import Limits
@@ -16,11 +15,13 @@ from wsproto_core._extensions.permessage_deflate import DeflateTransform, PerMes
 from wsproto_core._speedups import FrameDecoder
 from wsproto_core._types import Buffer
 from wsproto_core._violations import Violation
+from wsproto_fuzz.oracles import feedings
 
 FIN: Final = 0x80
 RSV1, RSV2, RSV3 = 0x40, 0x20, 0x10
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 UNLIMITED: Final = Limits(message_size=None, max_fragments=None, inflate_ratio=None)
+TIGHT: Final = Limits(message_size=150, frame_size=120, max_fragments=3)
 
 #: The key of the examples in RFC 6455 §5.7.
 KEY: Final = bytes.fromhex("37fa213d")
@@ -64,12 +65,6 @@ def fragments(opcode: int, pieces: Sequence[bytes]) -> list[tuple[int, bytes]]:
     ]
 
 
-def cut(data: bytes, positions: Iterable[int]) -> list[bytes]:
-    """``data`` cut at ``positions``, of which any are good."""
-    edges = [0, *sorted(position % (len(data) + 1) for position in positions), len(data)]
-    return [data[start:stop] for start, stop in pairwise(edges)]
-
-
 # --- feeding ----------------------------------------------------------------------------------------------------------
 
 
@@ -91,14 +86,6 @@ def feed(decoder: FrameDecoder, pieces: Iterable[bytes]) -> Outcome:
         controls += decoder.controls
     violation = None if decoder.failure is None else decoder.failure.violation
     return Outcome(events, controls, violation, decoder.close_payload)
-
-
-def feedings(data: bytes) -> Iterator[list[bytes]]:
-    """Whole, byte by byte, and in every two-way split; of long ``data`` in some 20 of them."""
-    yield [data]
-    yield [data[index : index + 1] for index in range(len(data))]
-    step = 1 if len(data) < 500 else len(data) // 20
-    yield from ([data[:cut], data[cut:]] for cut in range(1, len(data), step))
 
 
 def feed_every_way(make: Callable[[], FrameDecoder], data: bytes) -> Outcome:

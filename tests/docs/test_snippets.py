@@ -13,7 +13,7 @@ from docs.generate import help_text
 from tests.docs.pages import ROOT, Block, blocks, pages
 
 #: The languages that a fence may name: what is not `python` is not Python.
-LANGUAGES = {"python", "sh", "text", "html"}
+LANGUAGES = {"python", "sh", "text", "html", "js", "go"}
 #: The snippets that are compiled and not run, by page and first line, with the reason that the page gives.
 NOT_RUN: dict[str, str] = {}
 
@@ -104,5 +104,5 @@ def test_every_wsproto_command_that_is_named_exists() -> None:
         (command, option)
         for command in commands
         for option in command
-        if option.startswith("--") and option not in help_text(command[0])
+        if option.startswith("--") and option not in help_text(*command[: 2 if command[0] == "fuzz" else 1])
     ] == []

@@ -17,14 +17,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.surface.tree import CORE, FUZZ, ROOT, TRANSPORTS, packages_below, pyproject, relative, sources_below
+from tests.surface.tree import (
+    CORE,
+    FUZZ,
+    INNER_DOORS,
+    ROOT,
+    TRANSPORTS,
+    packages_below,
+    pyproject,
+    relative,
+    sources_below,
+)
 
 FUNCTION_LINES = 40
 MEDIAN_FUNCTION_LINES = 10
 FILE_LINES = 400
 FILE_LINES_WITH_REASON = 600
 PEER_LINES = 250
-DOORS_OF_THE_CORE = {"frames", "hub", "testing"}
 
 SHIPPED = [folder for folder in (CORE, TRANSPORTS, FUZZ) if folder.is_dir()]
 EVERYTHING = [*SHIPPED, *(ROOT / name for name in ("tests", "examples", "tools", "benchmarks", "docs"))]
@@ -189,7 +198,7 @@ def test_everything_in_the_core_is_a_named_door_or_private() -> None:
         relative(path)
         for path in sources_below(CORE)
         if not (first := path.relative_to(CORE).with_suffix("").parts[0]).startswith("_")
-        and first not in DOORS_OF_THE_CORE
+        and first not in INNER_DOORS[CORE.name]
     ] == []
 
 
@@ -237,7 +246,7 @@ def test_packages_enter_one_another_by_the_named_doors() -> None:
 def is_door(name: str) -> bool:
     """Whether what an import names is a door, or a public name behind one."""
     package, *inside = name.split(".")
-    if package == "wsproto_core" and inside and inside[0] in DOORS_OF_THE_CORE:
+    if inside and inside[0] in INNER_DOORS.get(package, ()):
         inside = inside[1:]
     return len(inside) <= 1 and not any(part.startswith("_") for part in inside)
 

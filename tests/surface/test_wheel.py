@@ -4,39 +4,43 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import venv
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import h11
 import pytest
 
+from hatch_build import EXTENSIONS
+from tests.core.twins import compiled
 from tests.surface.tree import ROOT, pyproject, shipped_packages
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
+EXTENSION = re.compile(r"wsproto_core/_speedups/(\w+)\.\S+\.(so|pyd)$")
 #: Packages that import what only their extra installs; `test_every_door_opens_alone` imports them beside it.
 NEED_AN_EXTRA = {"wsproto_anyio", "wsproto_fuzz", "wsproto_trio"}
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from the source distribution, so that this one is complete too. Needs no network."""
-    folder = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT))
-    (built,) = folder.glob("*.whl")
-    return built
+    """The wheel, with the twin where there is a compiler; built from the source distribution, so that this one is
+    complete too. Needs no network.
+    """
+    return build(tmp_path_factory.mktemp("dist"), twin="auto")
 
 
 @pytest.fixture(scope="module")
 def names(wheel: Path) -> list[str]:
-    with zipfile.ZipFile(wheel) as archive:
-        return archive.namelist()
+    return names_in(wheel)
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +58,35 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return interpreter
 
 
-def run(*command: str, cwd: Path | None = None) -> str:
+def build(folder: Path, *options: str, twin: str) -> Path:
+    """Build a wheel into ``folder``; ``twin`` is what the build does about it."""
+    command = (sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), *options, str(ROOT))
+    run(*command, environment={"WSPROTO_CORE_BUILD": twin})
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def names_in(wheel: Path) -> list[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.namelist()
+
+
+def tag(wheel: Path) -> str:
+    """What the wheel is for: interpreter, ABI and platform."""
+    return wheel.stem.split("-", 2)[2]
+
+
+def run(*command: str, cwd: Path | None = None, environment: Mapping[str, str] = MappingProxyType({})) -> str:
     """Run a command and return what it printed; on failure, fail with what it said."""
-    finished = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=240, check=False)
+    finished = subprocess.run(
+        command,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
     assert finished.returncode == 0, f"{' '.join(command)}\n{finished.stdout}{finished.stderr}"
     return finished.stdout
 
@@ -80,6 +110,21 @@ def test_every_package_says_that_it_is_typed(names: list[str]) -> None:
 
 def test_the_licence_travels_along(names: list[str]) -> None:
     assert [name for name in names if name.endswith(".dist-info/licenses/LICENSE")]
+
+
+def test_the_twin_travels_compiled_for_this_platform(wheel: Path, names: list[str]) -> None:
+    compiled()  # skips where there is no compiler
+    built = {found[1] for name in names if (found := EXTENSION.search(name))}
+    assert built == {Path(name).stem for name in EXTENSIONS}
+    assert tag(wheel).startswith(f"cp{sys.version_info.major}{sys.version_info.minor}-")
+    assert not [name for name in names if name.endswith(".c")]
+
+
+def test_a_pure_wheel_is_for_every_platform(tmp_path: Path) -> None:
+    """Even where the twin has been built in place."""
+    pure = build(tmp_path, "--wheel", twin="skip")
+    assert tag(pure) == "py3-none-any"
+    assert not [name for name in names_in(pure) if name.endswith((".so", ".pyd"))]
 
 
 def test_every_package_imports_from_the_wheel_alone(python: Path, tmp_path: Path) -> None:

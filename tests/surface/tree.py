@@ -5,12 +5,21 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "wsproto_core"
 TRANSPORTS = ROOT / "transports"
 FUZZ = ROOT / "fuzz"
+
+#: The modules of a package that are doors. Without an entry, the package itself is the only one.
+INNER_DOORS = MappingProxyType(
+    {
+        "wsproto_core": ("frames", "hub", "recorder", "testing"),
+        "wsproto_fuzz": ("conformance", "machines", "oracles", "strategies", "transcript"),
+    }
+)
 
 
 def packages_below(folder: Path) -> list[Path]:

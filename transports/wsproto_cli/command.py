@@ -15,7 +15,9 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from . import connect, echo
+from wsproto_core import IS_COMPILED
+
+from . import connect, echo, fuzzing, replaying
 from .status import ExitStatus, UsageError
 
 __all__ = ["main"]
@@ -31,14 +33,16 @@ class _Subcommand(Protocol):
     def run(self, options: argparse.Namespace, /) -> int: ...
 
 
-_SUBCOMMANDS: Final[Mapping[str, _Subcommand]] = MappingProxyType({"connect": connect, "echo": echo})
+_SUBCOMMANDS: Final[Mapping[str, _Subcommand]] = MappingProxyType(
+    {"connect": connect, "echo": echo, "fuzz": fuzzing, "replay": replaying}
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the ``wsproto`` command with the arguments ``argv`` (those of the process, if left out).
 
     Returns the exit status: 0 for an ordinary end, 1 if no connection came about, 2 for a command line that makes no
-    sense, 3 for a connection that ended abnormally, 130 after Ctrl-C.
+    sense, 3 for a connection that ended abnormally, 130 after Ctrl-C. What the fuzz command returns, its help says.
     """
     try:
         return _run(argv)
@@ -83,6 +87,11 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         print(f"wsproto-core {metadata.version('wsproto-core')}")
         print(f"{platform.python_implementation()} {platform.python_version()} on {platform.system()}")
+        print(
+            "hot code: compiled"
+            if IS_COMPILED
+            else "hot code: in Python, because the compiled one is not there or not wanted"
+        )
         print(f"h11 {metadata.version('h11')}")
         if find_spec("uvloop") is None:
             print("uvloop is not installed, asyncio's own event loop is used (to have it: wsproto-core[fast])")

@@ -358,7 +358,8 @@ class DeflateTransform(MessageTransform):
         # the context is still needed: 1 µs.
         probe = inflater if self._peer_restarts else inflater.copy()
         _decompress(probe, _TAIL + _LAST_BLOCK, 1)
-        if not probe.eof:
+        # A block with BFINAL that needed some of these bytes has left the others unused.
+        if not probe.eof or probe.unused_data:
             raise RemoteProtocolError(Violation.CORRUPT_COMPRESSION, "the message ends within a block")
         if not self._peer_restarts:
             inflater.decompress(_TAIL)

@@ -128,7 +128,7 @@ class DatagramPeer(DatagramSession):
         if packet is None:
             self._statistics.malformed += 1
             self._statistics.bytes_received += len(data)
-            return []
+            return self._take_undelivered()
         return self.receive_packet(packet, len(data), now)
 
     def receive_packet(self, packet: Packet, size: int, now: float) -> list[Event]:

@@ -34,26 +34,28 @@ class Chance:
 
     def fraction(self) -> float:
         """A number from 0 to 1, and never 1."""
-        return (self._draw() >> 11) * 2.0**-53
+        return (self._number() >> 11) * 2.0**-53
 
     def below(self, bound: int) -> int:
         """A whole number from 0 to ``bound`` - 1."""
-        return self._draw() % bound
+        return self._number() % bound
 
     def happens(self, probability: float) -> bool:
         """Whether something of this probability, 0 to 1, happens."""
-        return self.fraction() < probability
+        return (self._number() >> 11) * 2.0**-53 < probability
 
     def choose(self, options: Sequence[T]) -> T:
         """One of ``options``."""
-        return options[self._draw() % len(options)]
+        return options[self._number() % len(options)]
 
     def randbytes(self, size: int) -> bytes:
         """``size`` bytes."""
         self._blocks += 1
         return shake_128(b"%d/%d" % (self.seed, self._blocks)).digest(size)
 
-    def _draw(self) -> int:
-        if not self._numbers:
+    def _number(self) -> int:
+        try:
+            return self._numbers.pop()
+        except IndexError:
             self._numbers.extend(_NUMBERS.unpack(self.randbytes(_NUMBERS.size)))
-        return self._numbers.pop()
+            return self._numbers.pop()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from heapq import heappop, heappush
 from typing import Final, Protocol
 
 from .contract import BrokenContract
 
 __all__ = ["Participant", "Standstill", "Timed", "VirtualClock", "earliest"]
 
-#: More rounds than this at one instant are an endless loop.
-_ENDLESS: Final = 100_000
+#: More rounds than this at one instant, for each participant, are an endless loop.
+_ENDLESS: Final = 10_000
 
 
 class Standstill(AssertionError):
@@ -20,8 +21,10 @@ class Standstill(AssertionError):
 class Participant(Protocol):
     """Something that lives by a :class:`VirtualClock`: a wire, or a simulation of your own."""
 
-    def act(self) -> bool:
-        """Do whatever can be done without time passing; tell whether anything was."""
+    def act(self) -> None:
+        """Do whatever can be done without time passing. What that means for others, they are told by what
+        :meth:`VirtualClock.join` gave for them, or everybody is by :attr:`VirtualClock.turns`.
+        """
         ...
 
     def next_time(self) -> float | None:
@@ -34,27 +37,42 @@ class Participant(Protocol):
 class VirtualClock:
     """The time that every participant sees, in seconds. Calling the clock tells it, as :func:`time.monotonic` does.
 
-    ``start`` is not zero by default: a clock that starts at zero hides time that was never given.
+    A step of time costs nothing for those who have nothing to do then, however many they are. ``start`` is not zero by
+    default: a clock that starts at zero hides time that was never given.
     """
 
     def __init__(self, start: float = 1000.0) -> None:
         #: The time.
         self.now: float = start
-        #: Grows whenever code that is no participant's has had its turn, and may have called any engine: who has looked
-        #: at an engine since need not look again.
+        #: Grows whenever code has had its turn that may have called any engine: everybody is looked at then.
         self.turns: int = 0
         self._participants: list[Participant] = []
+        # When each of them wants to act next, and all that in order, where what has changed since is passed over.
+        self._wishes: list[float | None] = []
+        self._agenda: list[tuple[float, int]] = []
+        # The turn at which everybody was last looked at.
+        self._looked_at = -1
 
     def __call__(self) -> float:
         return self.now
 
-    def join(self, participant: Participant) -> None:
-        """Let ``participant`` live by this clock."""
+    def join(self, participant: Participant) -> Callable[[], None]:
+        """Let ``participant`` live by this clock. Call what this returns when there may be something for it to do."""
+        index = len(self._participants)
         self._participants.append(participant)
+        self._wishes.append(None)
+        self.turns += 1
+
+        def rouse() -> None:
+            self._wish(index, self.now)
+
+        return rouse
 
     def next_time(self) -> float | None:
         """When something will happen by itself; ``None`` for never."""
-        return earliest(*[participant.next_time() for participant in self._participants])
+        for index, participant in enumerate(self._participants):
+            self._wish(index, participant.next_time())
+        return self._next_wish()
 
     def settle(self) -> None:
         """Let everything happen that happens without time passing. Raises :exc:`BrokenContract` if that never ends."""
@@ -72,9 +90,10 @@ class VirtualClock:
     def run(self, seconds: float) -> None:
         """Let ``seconds`` pass, and everything happen in its time."""
         until = self.now + seconds
-        self.settle()
-        while (time := self.next_time()) is not None and time <= until:
-            self._go_to(time)
+        self.turns += 1
+        time = self._settle()
+        while time is not None and time <= until:
+            time = self._go_to(time)
         self.now = until
 
     def run_until(self, condition: Callable[[], bool], *, within: float | None = None) -> None:
@@ -82,27 +101,61 @@ class VirtualClock:
         ``within`` seconds are not enough.
         """
         until = None if within is None else self.now + within
-        self.settle()
+        self.turns += 1
+        time = self._settle()
         while not condition():
-            time = self.next_time()
             if time is None:
                 raise Standstill(f"at {self.now}: nothing will ever happen again")
             if until is not None and time > until:
                 raise Standstill(f"at {self.now}: it does not happen within {within} seconds")
-            self._go_to(time)
+            time = self._go_to(time)
 
-    def _go_to(self, time: float) -> None:
+    def _go_to(self, time: float) -> float | None:
         self.now = max(self.now, time)
-        self._settle()
+        return self._settle()
 
-    def _settle(self) -> None:
-        for _ in range(_ENDLESS):
-            acted = False
-            for participant in self._participants:
-                acted |= participant.act()
-            if not acted:
-                return
+    def _settle(self) -> float | None:
+        """Look at everybody if anybody may have been touched, else at those whose time has come, until all rest; return
+        when somebody wants to act next.
+        """
+        for _ in range(_ENDLESS * (1 + len(self._participants))):
+            time = self._next_wish()
+            if self._looked_at != self.turns:
+                self._look_at_everybody()
+            elif time is not None and time <= self.now:
+                self._let_act(self._agenda[0][1])
+            else:
+                return time
         raise BrokenContract(f"at {self.now}: it never comes to rest")
+
+    def _look_at_everybody(self) -> None:
+        self._looked_at = self.turns
+        for index in range(len(self._participants)):
+            self._let_act(index)
+        if len(self._participants) == 1:
+            self._looked_at = self.turns  # nobody else can have been touched since
+
+    def _let_act(self, index: int) -> None:
+        participant = self._participants[index]
+        participant.act()
+        self._wish(index, participant.next_time())
+
+    def _wish(self, index: int, time: float | None) -> None:
+        """One of them wants to act at ``time``."""
+        if time != self._wishes[index]:
+            self._wishes[index] = time
+            if time is not None:
+                heappush(self._agenda, (time, index))
+
+    def _next_wish(self) -> float | None:
+        """The earliest of the wishes that hold."""
+        agenda, wishes = self._agenda, self._wishes
+        while agenda:
+            time, index = agenda[0]
+            if wishes[index] == time:
+                return time
+            heappop(agenda)
+        return None
 
 
 class Timed:

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from .._events import Closed, CloseReport, Event
 
@@ -50,15 +50,9 @@ class Contract:
                 raise BrokenContract(f"at {now}: {event!r} follows Closed")
             if isinstance(event, Closed):
                 self.closed = event
-        self.check_report(now)
-
-    def check_report(self, now: float) -> None:
-        """Hold the engine to telling its end by an event and by its report alike."""
         report = self._engine.close_report
-        if self.closed is None and report is not None:
-            raise BrokenContract(f"at {now}: there is a report, and no Closed told it: {report}")
-        if self.closed is not None and report is not self.closed.report:
-            raise BrokenContract(f"at {now}: Closed told {self.closed.report}, and now it is {report}")
+        if report is not (None if self.closed is None else self.closed.report):
+            self._complain(report, now)
 
     def check_deadline(self, now: float) -> None:
         """Hold the engine to having done what was due at ``now``."""
@@ -73,3 +67,9 @@ class Contract:
             raise BrokenContract(f"at {now}: without a transport, {deadline} is awaited")
         if waiting:
             raise BrokenContract(f"at {now}: without a transport, there is something to send")
+
+    def _complain(self, report: CloseReport | None, now: float) -> NoReturn:
+        """The engine's end is told by an event or by its report, and not alike by both."""
+        if self.closed is None:
+            raise BrokenContract(f"at {now}: there is a report, and no Closed told it: {report}")
+        raise BrokenContract(f"at {now}: Closed told {self.closed.report}, and now it is {report}")

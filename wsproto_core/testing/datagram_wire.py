@@ -6,14 +6,16 @@ is to be sent, it sleeps until ``next_deadline()``, and it closes its socket whe
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from .._events import Event
 from .._packets.datagram import DatagramPeer
 from .._packets.server import DatagramServer, PeerEvent
 from .._packets.session import Address
-from .clock import Timed, VirtualClock, earliest
+from .clock import Timed, VirtualClock
 from .contract import Contract
 from .datagram_link import DatagramLink
 from .endpoint import Endpoint
@@ -21,8 +23,32 @@ from .endpoint import Endpoint
 __all__ = ["DatagramNet", "DatagramSide", "DatagramWire", "ServerSide"]
 
 
+class _Way:
+    """A link at work: it hands over what arrives, to ``arrive``."""
+
+    def __init__(self, link: DatagramLink, clock: VirtualClock, arrive: Callable[[bytes], None]) -> None:
+        self._link = link
+        self._clock = clock
+        self._arrive = arrive
+        self._rouse = clock.join(self)
+
+    def send(self, datagram: bytes) -> None:
+        self._link.put(datagram, self._clock.now)
+        self._rouse()
+
+    def act(self) -> None:
+        while (datagram := self._link.take(self._clock.now)) is not None:
+            self._arrive(datagram)
+
+    def next_time(self) -> float | None:
+        return self._link.next_time()
+
+
 class DatagramSide(Endpoint[DatagramPeer]):
     """One peer and its socket."""
+
+    #: Sends one datagram.
+    send: Callable[[bytes], None]
 
     def __init__(
         self, engine: DatagramPeer, clock: VirtualClock, outgoing: DatagramLink, incoming: DatagramLink
@@ -36,7 +62,9 @@ class DatagramSide(Endpoint[DatagramPeer]):
         #: Whether its socket is gone.
         self.lost: bool = False
         self._clock = clock
-        clock.join(self)
+        self._rouse = clock.join(self)
+        # The socket's buffer.
+        self._arrived: deque[bytes] = deque()
 
     def lose(self, error: BaseException | None = None) -> None:
         """This side's socket is gone; nobody else notices."""
@@ -47,35 +75,48 @@ class DatagramSide(Endpoint[DatagramPeer]):
         self.deliver(self.engine.transport_lost(error, now), now)
         self._contract.check_silence(self.engine.data_to_send(now), now)
 
-    def act(self) -> bool:
-        """Deal with one input, if there is one, and send; return whether anything happened. For
-        :class:`VirtualClock`.
-        """
-        if self.asleep:
-            return False
-        now = self._clock.now
-        if self.lost:
-            return self.incoming.take(now) is not None
-        has_input = self._take_input(now)
-        datagrams = self.engine.data_to_send(now)
-        for datagram in datagrams:
-            self.outgoing.put(datagram, now)
-        if self.engine.should_abort:
-            self.lose()
-        return has_input or bool(datagrams) or self.lost
+    def arrive(self, datagram: bytes) -> None:
+        """One has come."""
+        self._arrived.append(datagram)
+        self._rouse()
+
+    def touch(self) -> None:
+        """Somebody has called the engine: send what it has to send."""
+        self._rouse()
+
+    def deliver(self, events: list[Event], now: float) -> None:
+        """Let the application have what the engine returned at ``now``; it may call any engine."""
+        super().deliver(events, now)
+        if events and self.reaches_others:
+            self._clock.turns += 1
+
+    def act(self) -> None:
+        """Deal with what has come, and send. For :class:`VirtualClock`."""
+        while not self.asleep and self._step(self._clock.now):
+            pass
 
     def next_time(self) -> float | None:
         """When this side will do something by itself. For :class:`VirtualClock`."""
-        if self.asleep:
-            return None
-        return earliest(self.incoming.next_time(), None if self.lost else self.engine.next_deadline())
+        return None if self.asleep or self.lost else self.engine.next_deadline()
+
+    def _step(self, now: float) -> bool:
+        """Deal with one input, if there is one, and send; return whether there may be more to do."""
+        if self.lost:
+            self._arrived.clear()
+            return False
+        has_input = self._take_input(now)
+        for datagram in self.engine.data_to_send(now):
+            self.send(datagram)
+        if self.engine.should_abort:
+            self.lose()
+        return has_input
 
     def _take_input(self, now: float) -> bool:
         if _is_due(self.engine.next_deadline(), now):
             events = self.engine.handle_timeout(now)
             self._contract.check_deadline(now)
-        elif (datagram := self.incoming.take(now)) is not None:
-            events = self.engine.receive_data(datagram, now)
+        elif self._arrived:
+            events = self.engine.receive_data(self._arrived.popleft(), now)
         else:
             return False
         self.deliver(events, now)
@@ -102,6 +143,8 @@ class DatagramWire(Timed):
         #: The two sides.
         self.left: DatagramSide = DatagramSide(left, self.clock, there, back)
         self.right: DatagramSide = DatagramSide(right, self.clock, back, there)
+        self.left.send = _Way(there, self.clock, self.right.arrive).send
+        self.right.send = _Way(back, self.clock, self.left.arrive).send
 
 
 class ServerSide:
@@ -118,14 +161,19 @@ class ServerSide:
         self.asleep: bool = False
         #: Whether its socket is gone.
         self.lost: bool = False
+        #: Whether the application may call the engines of clients. If not, a step of time costs them nothing.
+        self.reaches_others: bool = True
         self._clock = clock
-        self._clients: dict[Address, DatagramSide] = {}
+        self._rouse = clock.join(self)
+        self._arrived: deque[tuple[bytes, Address]] = deque()
+        # The way back to each client.
+        self._ways: dict[Address, _Way] = {}
         self._contracts: dict[DatagramPeer, Contract] = {}
-        clock.join(self)
 
     def attach(self, address: Address, client: DatagramSide) -> None:
-        """Let ``client`` be reached at ``address``."""
-        self._clients[address] = client
+        """Let ``client`` and this server reach one another, the client at ``address``."""
+        self._ways[address] = _Way(client.incoming, self._clock, client.arrive)
+        client.send = _Way(client.outgoing, self._clock, partial(self._arrive, address)).send
 
     def lose(self, error: BaseException | None = None) -> None:
         """The server's socket is gone; nobody else notices."""
@@ -134,44 +182,43 @@ class ServerSide:
         self.lost = True
         self._deliver(self.engine.transport_lost(error, self._clock.now))
 
-    def act(self) -> bool:
-        """Deal with one input, if there is one, and send; return whether anything happened. For
-        :class:`VirtualClock`.
-        """
-        if self.asleep:
-            return False
-        if self.lost:
-            return self._next_datagram() is not None
-        has_input = self._take_input()
-        datagrams = self.engine.data_to_send(self._clock.now)
-        for datagram, address in datagrams:
-            self._clients[address].incoming.put(datagram, self._clock.now)
-        if self.engine.should_abort:
-            self.lose()
-        return has_input or bool(datagrams) or self.lost
+    def touch(self) -> None:
+        """Somebody has called an engine: send what there is to send."""
+        self._rouse()
+
+    def act(self) -> None:
+        """Deal with what has come, and send. For :class:`VirtualClock`."""
+        while not self.asleep and self._step(self._clock.now):
+            pass
 
     def next_time(self) -> float | None:
         """When this side will do something by itself. For :class:`VirtualClock`."""
-        if self.asleep:
-            return None
-        arrivals = [client.outgoing.next_time() for client in self._clients.values()]
-        return earliest(*arrivals, None if self.lost else self.engine.next_deadline())
+        return None if self.asleep or self.lost else self.engine.next_deadline()
 
-    def _take_input(self) -> bool:
-        now = self._clock.now
+    def _arrive(self, address: Address, datagram: bytes) -> None:
+        self._arrived.append((datagram, address))
+        self._rouse()
+
+    def _step(self, now: float) -> bool:
+        """Deal with one input, if there is one, and send; return whether there may be more to do."""
+        if self.lost:
+            self._arrived.clear()
+            return False
+        has_input = self._take_input(now)
+        for datagram, address in self.engine.data_to_send(now):
+            self._ways[address].send(datagram)
+        if self.engine.should_abort:
+            self.lose()
+        return has_input
+
+    def _take_input(self, now: float) -> bool:
         if _is_due(self.engine.next_deadline(), now):
             self._deliver(self.engine.handle_timeout(now))
-        elif (found := self._next_datagram()) is not None:
-            self._deliver(self.engine.receive_data(*found, now))
+        elif self._arrived:
+            self._deliver(self.engine.receive_data(*self._arrived.popleft(), now))
         else:
             return False
         return True
-
-    def _next_datagram(self) -> tuple[bytes, Address] | None:
-        for address, client in self._clients.items():
-            if (datagram := client.outgoing.take(self._clock.now)) is not None:
-                return datagram, address
-        return None
 
     def _deliver(self, pairs: list[PeerEvent]) -> None:
         told: dict[DatagramPeer, list[Event]] = {}
@@ -182,6 +229,8 @@ class ServerSide:
         for peer, event in pairs:
             self.events.append((peer, event))
             self.react(peer, event)
+        if pairs and self.reaches_others:
+            self._clock.turns += 1
 
 
 class DatagramNet(Timed):
@@ -203,9 +252,13 @@ class DatagramNet(Timed):
         server, and ``back`` from it; both are perfect by default.
         """
         side = DatagramSide(client, self.clock, there or DatagramLink(), back or DatagramLink())
-        self.server.attach(("192.0.2.1", 49152 + len(self.clients)), side)
         self.clients.append(side)
+        self.server.attach(self.address_of(side), side)
         return side
+
+    def address_of(self, client: DatagramSide) -> Address:
+        """Where ``client`` is."""
+        return ("192.0.2.1", 49152 + self.clients.index(client))
 
 
 def _is_due(deadline: float | None, now: float) -> bool:

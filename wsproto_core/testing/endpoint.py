@@ -35,6 +35,9 @@ class Endpoint(Generic[E_co]):
         self.react: Callable[[Event], None] = self._accept
         #: Whether messages are gathered in the engine's inbox, until :meth:`receive` takes them.
         self.pulls = False
+        #: Whether the application may call other engines than its own. If not, a step of time costs them nothing,
+        #: however many they are.
+        self.reaches_others: bool = True
         self._contract = Contract(engine)
 
     @property
@@ -63,7 +66,7 @@ class Endpoint(Generic[E_co]):
     def deliver(self, events: list[Event], now: float) -> None:
         """Let the application have what the engine returned at ``now``."""
         self._contract.check_events(events, now)
-        if self.pulls:
+        if self.pulls and events:
             events = self.engine.gather(events)
         for event in events:
             self.events.append(event)

@@ -56,8 +56,9 @@ class Link:
         #: What decides.
         self.chance: Chance = chance if chance is not None else Chance(0)
         self._written = bytearray()
-        # What is on the line, with when it arrives; the end is None.
+        # What is on the line, with when it arrives, and how many bytes that are; the end is None.
         self._flight: deque[tuple[float, bytes | None]] = deque()
+        self._flight_size = 0
         # From when the line takes more, and until when what it took last is on it.
         self._free_at = self._last_at = 0.0
         self._end_has_left = False
@@ -74,6 +75,11 @@ class Link:
     def is_empty(self) -> bool:
         """Whether everything written has left the writer's buffer."""
         return not self._written
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether anything, be it the end, has not left yet."""
+        return bool(self._written) or (self.is_shut and not self._end_has_left)
 
     def write(self, data: bytes) -> None:
         """Put ``data`` into the writer's buffer, whatever its capacity. Raises :exc:`BrokenContract` after the end."""
@@ -116,6 +122,7 @@ class Link:
         self._is_broken = True
         self._written.clear()
         self._flight.clear()
+        self._flight_size = 0
         self.arrived.clear()
 
     # --- the reader ---------------------------------------------------------------------------------------------------
@@ -124,7 +131,7 @@ class Link:
         """Take what has arrived, or as much of it as ``chunks`` says."""
         arrived = self.arrived
         size = len(arrived) if chunks is None else chunks if isinstance(chunks, int) else _some_of(arrived, chunks)
-        piece = bytes(arrived[:size])
+        piece = bytes(arrived) if size >= len(arrived) else bytes(arrived[:size])
         del arrived[:size]
         return piece
 
@@ -142,25 +149,27 @@ class Link:
         if self.bandwidth is not None:
             size = min(size, max(1, int(self.bandwidth * _SLICE)))
         if self.capacity is not None:
-            ahead = len(self.arrived) + sum(len(piece or b"") for _, piece in self._flight)
-            size = min(size, max(0, self.capacity - ahead))
+            size = min(size, max(0, self.capacity - len(self.arrived) - self._flight_size))
         return size
 
     def _depart(self, piece: bytes | None, now: float) -> None:
+        size = 0 if piece is None else len(piece)
         at = now
         if self.bandwidth is not None:
-            self._free_at = max(self._free_at, now + len(piece or b"") / self.bandwidth)
-            at = self._free_at
+            at = self._free_at = max(self._free_at, now + size / self.bandwidth)
         at += self.latency
         if self.jitter:
             at += self.jitter * self.chance.fraction()
-        self._last_at = max(self._last_at, at)
-        self._flight.append((self._last_at, piece))
+        at = self._last_at = max(self._last_at, at)
+        self._flight_size += size
+        self._flight.append((at, piece))
 
     def _arrive(self, piece: bytes | None) -> None:
         if piece is None:
             self.has_ended = True
-        elif not self._is_broken:
+            return
+        self._flight_size -= len(piece)
+        if not self._is_broken:
             self.arrived += piece
 
 

@@ -7,7 +7,7 @@ Nothing happens but in the calls of :class:`Wire` and its clock, and no time pas
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from .._driver.client import ClientConnection
 from .._driver.peer import ByteEngine
@@ -15,6 +15,7 @@ from .._events import Event, Fragment
 from .._types import Message, State
 from ..frames import Frame, parse_frames
 from .clock import Timed, VirtualClock, earliest
+from .contract import BrokenContract
 from .endpoint import Endpoint
 from .link import Chunks, Link
 
@@ -25,9 +26,15 @@ E_co = TypeVar("E_co", bound=ByteEngine, covariant=True)
 C = TypeVar("C", bound=ByteEngine)
 S = TypeVar("S", bound=ByteEngine)
 
+#: More inputs, or turns of the sides, than this at one instant are an endless loop.
+_ENDLESS: Final = 100_000
+
 
 class Side(Endpoint[E_co]):
     """One engine and its adapter, on a :class:`Wire`."""
+
+    #: The other side of the wire.
+    other: Side[Any]
 
     def __init__(self, engine: E_co, clock: VirtualClock, outgoing: Link, incoming: Link, chunks: Chunks) -> None:
         super().__init__(engine)
@@ -40,10 +47,11 @@ class Side(Endpoint[E_co]):
         self.asleep: bool = False
         #: Whether its transport is gone.
         self.lost: bool = False
+        #: Whether the engine may have changed since it was last flushed. Set it when a participant of the clock has
+        #: called the engine.
+        self.is_touched: bool = True
         self._clock = clock
         self._eof_told = False
-        # The turn of the clock at which the engine was last flushed; before the first one where it has changed since.
-        self._flushed_at = -1
 
     # --- for tests ----------------------------------------------------------------------------------------------------
 
@@ -83,28 +91,45 @@ class Side(Endpoint[E_co]):
 
     # --- the adapter --------------------------------------------------------------------------------------------------
 
-    def push(self, now: float) -> bool:
-        """Let the outgoing bytes travel; return whether any did."""
-        moved = self.outgoing.move(now)
+    def push(self, now: float) -> None:
+        """Let the outgoing bytes travel."""
+        outgoing = self.outgoing
+        moved = outgoing.move(now)
         if moved:
-            self._flushed_at = -1
+            if outgoing.capacity is not None or outgoing.is_shut:
+                self.is_touched = True  # there is room now, or nothing left
             if not self.lost and not self.asleep:
                 self.engine.transmitted(moved, now)
-        return moved > 0
 
     def act(self, now: float) -> bool:
-        """Deal with one input, if there is one, and flush; return whether anything happened."""
-        if self.lost or self.asleep:
-            return False
-        has_input = self._take_input(now)
-        if self._flushed_at == self._clock.turns:
-            return has_input
-        self._flushed_at = self._clock.turns
-        return self._flush() or has_input
+        """Deal with all the input there is, and flush behind each; return whether anything happened."""
+        acted = False
+        for _ in range(_ENDLESS):
+            if self.lost or self.asleep:
+                return acted
+            if self._take_input(now):
+                acted = True
+            elif not self.is_touched:
+                return acted
+            self.is_touched = False
+            acted = self._flush() or acted
+        raise BrokenContract(f"at {now}: its input never ends")
+
+    @property
+    def has_news(self) -> bool:
+        """Whether anything has come that was not read."""
+        return bool(self.incoming.arrived) or (self.incoming.has_ended and not self._eof_told)
 
     def next_time(self) -> float | None:
         """When this side will do something by itself."""
         return None if self.lost or self.asleep else self.engine.next_deadline()
+
+    def deliver(self, events: list[Event], now: float) -> None:
+        """Let the application have what the engine returned at ``now``; it may call any engine."""
+        super().deliver(events, now)
+        if events and self.reaches_others:
+            self.other.is_touched = True
+            self._clock.turns += 1
 
     def _take_input(self, now: float) -> bool:
         engine, incoming = self.engine, self.incoming
@@ -120,27 +145,20 @@ class Side(Endpoint[E_co]):
             self.deliver(events, now)
         else:
             return False
-        self._flushed_at = -1
         return True
-
-    def deliver(self, events: list[Event], now: float) -> None:
-        """Let the application have what the engine returned at ``now``; it may call any engine."""
-        super().deliver(events, now)
-        if events:
-            self._clock.turns += 1
 
     def _flush(self) -> bool:
         """Write what the engine gives, and do to the transport what it asks; return whether anything was done."""
         engine, outgoing = self.engine, self.outgoing
         acted = False
-        while not self.lost and outgoing.has_room and (buffers := engine.data_to_send()):
+        while outgoing.has_room and (buffers := engine.data_to_send()):
             acted = True
             for buffer in buffers if not outgoing.is_shut else ():
                 outgoing.write(buffer)
         if engine.half_close and not outgoing.is_shut:
             outgoing.is_shut = acted = True
         if engine.should_abort or (self._eof_told and outgoing.is_shut and outgoing.is_empty):
-            acted = not self.lost
+            acted = True
             self.lose()
         return acted
 
@@ -172,6 +190,10 @@ class Wire(Timed, Generic[C, S]):
         #: Both of them, and both links.
         self.sides: tuple[Side[C], Side[S]] = (self.client, self.server)
         self.links: tuple[Link, Link] = (up, down)
+        self.client.other = self.server
+        self.server.other = self.client
+        # The turn of the clock at which both engines were last flushed.
+        self._looked_at = -1
         self.clock.join(self)
 
     # --- letting things happen ----------------------------------------------------------------------------------------
@@ -215,14 +237,21 @@ class Wire(Timed, Generic[C, S]):
 
     # --- as a participant of the clock --------------------------------------------------------------------------------
 
-    def act(self) -> bool:
-        """One round: bytes travel both ways, and each side deals with one input. For :class:`VirtualClock`."""
-        now = self.clock.now
-        acted = self.client.push(now)
-        acted |= self.server.push(now)
-        acted |= self.client.act(now)
-        acted |= self.server.act(now)
-        return acted
+    def act(self) -> None:
+        """Bytes travel both ways, and each side deals with what comes, until both rest. For :class:`VirtualClock`."""
+        now, (client, server), (up, down) = self.clock.now, self.sides, self.links
+        if self._looked_at != self.clock.turns:
+            client.is_touched = server.is_touched = True
+        for _ in range(_ENDLESS):
+            client.push(now)
+            server.push(now)
+            acted = client.act(now)
+            acted = server.act(now) or acted
+            # The server has had its turn after the client: is there anything for the client, or on its way?
+            if not (acted and (client.is_touched or client.has_news or up.is_loaded or down.is_loaded)):
+                self._looked_at = self.clock.turns
+                return
+        raise BrokenContract(f"at {now}: it never comes to rest")
 
     def next_time(self) -> float | None:
         """When something will happen by itself. For :class:`VirtualClock`."""

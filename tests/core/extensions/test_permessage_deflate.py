@@ -469,6 +469,16 @@ def test_a_message_that_ends_within_a_block_is_corrupt(message: bytes, first: in
         both(check_ending_at(end))
 
 
+@pytest.mark.parametrize("wire", [b"{", b"{\x00"], ids=["in a character", "in the end of the block"])
+def test_a_last_block_that_ends_in_what_the_sender_took_away_is_corrupt(wire: bytes) -> None:
+    """The zeros there complete a symbol, and then the block, so that zlib sees a whole stream."""
+    both(lambda transform: refuses(transform, wire))
+
+
+def refuses(transform: DeflateTransform, wire: bytes) -> None:
+    assert outcome(transform, wire) is Violation.CORRUPT_COMPRESSION
+
+
 def test_the_bytes_that_the_sender_took_away_are_never_part_of_the_message() -> None:
     def check(transform: DeflateTransform) -> None:
         four_bytes_to_come = bytes.fromhex("000400fbff")

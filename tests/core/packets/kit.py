@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import Final
 
-from tests.core.kit import feedings
 from wsproto_core._config import Limits
 from wsproto_core._packets.codec import StreamCodec
 from wsproto_core._types import Message
 from wsproto_core._violations import Violation
+from wsproto_fuzz.oracles import feedings
 
 #: Not zero: a clock that starts at zero hides time that was never given.
 START: Final = 1000.0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +25,9 @@ from wsproto_core import (
     PerMessageDeflate,
     Pipeline,
     PoolLimits,
+    ServerAlreadyRunning,
+    ServerNotStarted,
+    Statistics,
     Tally,
     Timeouts,
 )
@@ -208,16 +213,17 @@ def test_a_number_of_connections_that_cannot_work() -> None:
 
 @dataclass
 class Recorder:
-    """An adapter that makes nothing, and tells what it was asked for."""
+    """An adapter that makes what it is told to make, and tells what it was asked for."""
 
     calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = field(default_factory=list)
     memory: tuple[int, int] | None = None
     now: float = 100.0
+    makes: Any = None
 
     def door(self, name: str) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
             self.calls.append((name, arguments, options))
-            return Pool()
+            return Pool() if self.makes is None else self.makes
 
         return call
 
@@ -275,9 +281,137 @@ def test_what_lasts_gets_its_limits_and_its_patience() -> None:
     assert bridge.metrics.connections.failed == 1
 
 
+@pytest.mark.parametrize("door", ["pool", "reconnect"])
+def test_what_lasts_speaks_websocket(door: str) -> None:
+    with pytest.raises(ValueError, match="address"):
+        getattr(bridge_on(Recorder()), door)("tcp://a:1")
+
+
+@dataclass
+class Client:
+    """A connection that has counted, and is there."""
+
+    statistics: Statistics = field(default_factory=Statistics)
+    latency: None = None
+    close_report: None = None
+    engine: None = None
+
+
+class Opening:
+    """What an adapter's door returns: await it, or use it as a context manager. What comes of it is given."""
+
+    def __init__(self, outcome: Any) -> None:
+        self.outcome = outcome
+        self.left_with: list[object] = []
+
+    def __await__(self) -> Generator[None, None, Any]:
+        yield
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+    async def __aenter__(self) -> Any:
+        return await self
+
+    async def __aexit__(self, *reason: object) -> None:
+        self.left_with.append(reason[0])
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Step ``work`` to its end."""
+    try:
+        while True:
+            work.send(None)
+    except StopIteration as done:
+        return done.value
+
+
+async def awaited(made: Awaitable[Any]) -> Any:
+    return await made
+
+
+async def entered(made: AbstractAsyncContextManager[Any]) -> Any:
+    async with made as outcome:
+        return outcome
+
+
+HOW = pytest.mark.parametrize("begin", [awaited, entered], ids=["awaited", "a block"])
+
+
+@HOW
+def test_a_client_counts_once_it_is_open(begin: Callable[[Any], Coroutine[Any, Any, Any]]) -> None:
+    opening = Opening(Client())
+    bridge = bridge_on(Recorder(makes=opening))
+    client = bridge.connect("tcp://a:1")
+    assert bridge.metrics.connections.total == 0
+    assert run(begin(client)) is opening.outcome
+    assert (bridge.metrics.connections.total, bridge.metrics.connections.active) == (1, 1)
+    assert opening.left_with == ([None] if begin is entered else [])
+
+
+@HOW
+def test_an_attempt_that_fails_counts_as_that(begin: Callable[[Any], Coroutine[Any, Any, Any]]) -> None:
+    bridge = bridge_on(Recorder(makes=Opening(ConnectionRefused("nobody"))))
+    with pytest.raises(ConnectionRefused, match="nobody"):
+        run(begin(bridge.connect("ws://a")))
+    assert (bridge.metrics.connections.total, bridge.metrics.connections.failed) == (0, 1)
+
+
+def test_what_else_goes_wrong_is_no_failed_attempt() -> None:
+    bridge = bridge_on(Recorder(makes=Opening(KeyError("mine"))))
+    with pytest.raises(KeyError, match="mine"):
+        run(awaited(bridge.connect("ws://a")))
+    assert bridge.metrics.connections.failed == 0
+
+
+def test_who_comes_back_counts_each_time_and_the_application_is_told_as_well() -> None:
+    recorder, told = Recorder(), list[object]()
+
+    async def tell(peer: object, reopening: object) -> None:
+        told.append((peer, reopening))
+
+    bridge, client = bridge_on(recorder), Client()
+    bridge.reconnect("ws://a")
+    bridge.reconnect("ws://a", opened=tell)
+    for _, _, options in recorder.calls:
+        run(options["opened"](client, "again"))
+    assert bridge.metrics.connections.total == 2
+    assert told == [(client, "again")]
+
+
 @dataclass
 class Server:
     tally: Tally
+    was_served: bool = False
+
+    async def serve_forever(self) -> None:
+        self.was_served = True
+
+
+@HOW
+def test_a_server_is_there_once_it_is_started_and_starts_once(begin: Callable[[Any], Coroutine[Any, Any, Any]]) -> None:
+    opening = Opening(Server(Tally(accepted=3)))
+    bridge = bridge_on(Recorder(makes=opening))
+    serving = bridge.serve("tcp://a:1", "handler")
+    with pytest.raises(ServerNotStarted):
+        _ = serving.server
+    assert run(begin(serving)) is opening.outcome
+    assert serving.server is opening.outcome
+    assert bridge.metrics.connections.accepted == 3
+    with pytest.raises(ServerAlreadyRunning):
+        run(begin(serving))
+    assert bridge.metrics.connections.accepted == 3
+
+
+@pytest.mark.parametrize("has_status", [True, False])
+def test_a_nursery_starts_a_server_and_hears_of_it(has_status: bool) -> None:
+    opening, started = Opening(Server(Tally())), list[object]()
+    serving = bridge_on(Recorder(makes=opening)).serve("tcp://a:1", "handler")
+    status = SimpleNamespace(started=started.append)
+    run(serving(task_status=status) if has_status else serving())
+    assert started == ([opening.outcome] if has_status else [])
+    assert opening.outcome.was_served
+    assert opening.left_with == [None]
 
 
 def test_what_servers_count_is_in_the_sum_before_and_after_they_are_let_go() -> None:

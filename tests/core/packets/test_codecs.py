@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.kit import cut
 from tests.core.packets.kit import UNLIMITED, feed, feed_every_way
 from wsproto_core._config import Limits
 from wsproto_core._errors import LocalProtocolError
@@ -17,30 +16,12 @@ from wsproto_core._packets.delimited import Delimited
 from wsproto_core._packets.netstring import Netstring
 from wsproto_core._packets.prefixed import LengthPrefixed, VarintPrefixed
 from wsproto_core._packets.raw import Raw
-from wsproto_core._types import Message
 from wsproto_core._violations import Violation
+from wsproto_fuzz.strategies import STREAM_CODECS, Chunking, chunkings, stream_bytes, stream_messages
 
 SMALL = Limits(message_size=5)
 
-FRAMING: list[StreamCodec] = [
-    *(
-        LengthPrefixed(size, order, text=text)
-        for size in (1, 2, 4, 8)
-        for order in ("big", "little")
-        for text in (False, True)
-    ),
-    VarintPrefixed(),
-    VarintPrefixed(text=True),
-    Netstring(),
-    Netstring(text=True),
-    Delimited(),
-    Delimited(text=True),
-    Delimited(b"\r\n"),
-    Delimited(b"\r\n", text=True),
-    Delimited(b"aab"),
-    Delimited(b"\xac\xe2\x82\xac\n", text=True),
-]
-EVERY: list[StreamCodec] = [*FRAMING, Raw(), Raw(text=True)]
+FRAMING = [codec for codec in STREAM_CODECS if not isinstance(codec, Raw)]
 
 
 def bytes_of(codec: StreamCodec, payload: bytes) -> bytes:
@@ -116,46 +97,34 @@ def test_codecs_are_values() -> None:
 
 
 @pytest.mark.parametrize("codec", FRAMING, ids=repr)
-@given(data=st.data())
-def test_any_cuts_give_the_messages_back(codec: StreamCodec, data: st.DataObject) -> None:
-    contents: st.SearchStrategy[Message] = st.text("ab€\r") if codec.text else st.binary(max_size=20)
-    sent: list[Message] = []
-    wire = b""
-    for message in data.draw(st.lists(contents, max_size=5)):
-        try:
-            wire += bytes_of(codec, message.encode() if isinstance(message, str) else message)
-        except LocalProtocolError:
-            continue
-        sent.append(message)
-    pieces = cut(wire, data.draw(st.lists(st.integers(0, 200), max_size=10)))
-    assert feed(codec, UNLIMITED, pieces, end=True) == (sent, None)
+@given(data=st.data(), chunking=chunkings())
+def test_any_cuts_give_the_messages_back(codec: StreamCodec, data: st.DataObject, chunking: Chunking) -> None:
+    sent = data.draw(st.lists(stream_messages(codec), max_size=5))
+    wire = b"".join(bytes_of(codec, message.encode() if isinstance(message, str) else message) for message in sent)
+    assert feed(codec, UNLIMITED, chunking(wire), end=True) == (sent, None)
 
 
 @pytest.mark.parametrize("codec", FRAMING, ids=repr)
 @given(
-    wire=st.binary(max_size=40)
-    | st.text("0123:,\n\r€a").map(str.encode)
-    | st.lists(
-        st.sampled_from([b"\x00", b"\x01", b"\x03", b"aab", b"aa", b"\xe2\x82\xac", b"\n", b"\r", b"2:", b","])
-    ).map(b"".join),
-    positions=st.lists(st.integers(0, 40), max_size=6),
+    wire=stream_bytes(),
+    chunking=chunkings(),
     limits=st.sampled_from([SMALL, UNLIMITED, Limits(message_size=1)]),
 )
 def test_any_bytes_mean_the_same_however_cut(
-    codec: StreamCodec, wire: bytes, positions: list[int], limits: Limits
+    codec: StreamCodec, wire: bytes, chunking: Chunking, limits: Limits
 ) -> None:
     whole = feed(codec, limits, [wire], end=True)
-    assert feed(codec, limits, cut(wire, positions), end=True) == whole
+    assert feed(codec, limits, chunking(wire), end=True) == whole
     assert feed(codec, limits, [bytes([byte]) for byte in wire], end=True) == whole
     for message in whole[0]:
         size = len(message.encode() if isinstance(message, str) else message)
         assert limits.message_size is None or size <= limits.message_size
 
 
-@given(wire=st.binary(max_size=40) | st.text().map(str.encode), positions=st.lists(st.integers(0, 40), max_size=6))
-def test_raw_gives_every_byte(wire: bytes, positions: list[int]) -> None:
-    pieces = cut(wire, positions)
-    assert feed(Raw(), UNLIMITED, pieces, end=True) == ([piece for piece in pieces if piece], None)
+@given(wire=stream_bytes(), chunking=chunkings())
+def test_raw_gives_every_byte(wire: bytes, chunking: Chunking) -> None:
+    pieces = chunking(wire)
+    assert feed(Raw(), UNLIMITED, pieces, end=True) == (pieces, None)
     cut_up, _ = feed(Raw(), SMALL, [wire], end=True)
     assert all(isinstance(part, bytes) and 0 < len(part) <= 5 for part in cut_up)
     assert b"".join(part for part in cut_up if isinstance(part, bytes)) == wire
@@ -274,6 +243,6 @@ def test_a_stream_ends_between_messages_only(codec: StreamCodec, wire: bytes, de
     assert decoder.decode(before) == []
 
 
-@pytest.mark.parametrize("codec", EVERY, ids=repr)
+@pytest.mark.parametrize("codec", STREAM_CODECS, ids=repr)
 def test_no_bytes_mean_nothing(codec: StreamCodec) -> None:
     assert feed(codec, SMALL, [b"", b""], end=True) == ([], None)

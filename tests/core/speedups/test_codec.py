@@ -28,7 +28,6 @@ from tests.core.kit import (
     deflated,
     feed,
     feed_every_way,
-    feedings,
     fragments,
     frame,
     frames,
@@ -40,6 +39,7 @@ from wsproto_core._extensions.base import MessageTransform
 from wsproto_core._speedups import FrameDecoder
 from wsproto_core._types import Receive
 from wsproto_core._violations import Violation
+from wsproto_fuzz.oracles import feedings
 
 Part = tuple[int, bytes]
 Transforms = Callable[[], list[MessageTransform]]

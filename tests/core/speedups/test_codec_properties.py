@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from websockets.frames import Frame as PeerFrame
-from websockets.protocol import CLIENT, SERVER, Protocol
 
-from tests.core.hostile import CUTS, HOSTILE, MODES, TIGHT, TRANSFORMS
 from tests.core.kit import (
     BINARY,
     CONTINUATION,
     FIN,
     PING,
-    PONG,
-    RSV1,
     TEXT,
+    TIGHT,
     UNLIMITED,
-    cut,
+    Outcome,
+    Rot13,
     deflate,
-    deflated,
     feed,
-    fragments,
     frame,
-    frames,
     joined,
 )
 from wsproto_core._config import Limits
@@ -37,63 +30,39 @@ from wsproto_core._protocol.states import INCOMING, Frames, Position
 from wsproto_core._speedups import FrameDecoder
 from wsproto_core._types import Receive
 from wsproto_core._violations import Violation
+from wsproto_core._wire.close_payload import decode_close_payload
+from wsproto_fuzz.oracles import Reading, same_however_cut
+from wsproto_fuzz.oracles.websockets_reader import read_with_websockets
+from wsproto_fuzz.strategies import (
+    Chunking,
+    DeflateTerms,
+    chunkings,
+    close_payloads,
+    conversations,
+    hostile_bytes,
+    invalid_close_payloads,
+)
 
 # --- what is sent is what is received ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Sent:
-    """A message, where it is cut into fragments, and the control frame that follows each fragment but the last."""
-
-    message: str | bytes
-    cuts: list[int]
-    control: Ping | Pong | None
-    compressed: bool
-
-    def parts(self) -> list[tuple[int, bytes]]:
-        text = isinstance(self.message, str)
-        payload = self.message.encode() if isinstance(self.message, str) else self.message
-        payload = deflated(payload) if self.compressed else payload
-        first, *others = fragments(TEXT if text else BINARY, cut(payload, self.cuts))
-        parts = [(first[0] | (RSV1 if self.compressed else 0), first[1])]
-        for other in others:
-            parts += [*self.control_frames(), other]
-        return parts
-
-    def control_frames(self) -> list[tuple[int, bytes]]:
-        if self.control is None:
-            return []
-        return [(FIN | (PING if isinstance(self.control, Ping) else PONG), self.control.payload)]
-
-    def events(self, receive: Receive) -> list[Event]:
-        """What is received, where the parts of a message between two control frames count as one."""
-        count = len(self.cuts) if self.control is not None else 0
-        last = self.message if receive is Receive.MESSAGES else Fragment(self.message, True)
-        return [*[self.control] * count, last] if self.control is not None else [last]
-
-
-CONTROLS: Final = st.builds(Ping, st.binary(max_size=125)) | st.builds(Pong, st.binary(max_size=125))
-SENT: Final = st.builds(
-    Sent,
-    st.text() | st.binary(max_size=300),
-    st.lists(st.integers(0, 300), max_size=4),
-    st.none() | CONTROLS,
-    st.booleans(),
-)
-
-
 @settings(deadline=None)
-@given(conversation=st.lists(SENT, max_size=5), cuts=CUTS, receive=MODES)
+@given(data=st.data(), receive=st.sampled_from(Receive))
 def test_every_message_arrives_however_it_is_cut(
-    codec: type[FrameDecoder], masked: bool, conversation: list[Sent], cuts: list[int], receive: Receive
+    codec: type[FrameDecoder], masked: bool, data: st.DataObject, receive: Receive
 ) -> None:
-    data = frames((part for sent in conversation for part in sent.parts()), masked=masked)
+    talk = data.draw(conversations(masked=masked, terms=DeflateTerms(), max_size=1000))
     decoder = codec(masked=masked, receive=receive, limits=UNLIMITED, transforms=[deflate()])
-    outcome = feed(decoder, cut(data, cuts))
-    expected = [event for sent in conversation for event in sent.events(receive)]
+    outcome = feed(decoder, talk.pieces())
+    expected = [event if receive is Receive.MESSAGES else whole(event) for event in talk.told]
     assert joined_around_controls(outcome.events) == expected
     assert outcome.violation is None
-    assert outcome.controls == sum(isinstance(event, Ping | Pong) for event in expected)
+    assert (outcome.close_payload is not None) is (talk.goodbye is not None)
+    assert outcome.controls == sum(isinstance(event, Ping | Pong) for event in expected) + (talk.goodbye is not None)
+
+
+def whole(event: Event) -> Event:
+    return Fragment(event, True) if isinstance(event, str | bytes) else event
 
 
 def joined_around_controls(events: list[Event]) -> list[Event]:
@@ -114,11 +83,13 @@ def joined_around_controls(events: list[Event]) -> list[Event]:
 
 # --- hostile bytes ----------------------------------------------------------------------------------------------------
 
+TRANSFORMS: Final[list[Callable[[], list[MessageTransform]]]] = [list, lambda: [Rot13()]]
+
 
 @settings(deadline=None, max_examples=300)
 @given(
     data=st.data(),
-    cuts=CUTS,
+    chunking=chunkings(),
     receive=st.sampled_from([Receive.MESSAGES, Receive.FRAGMENTS]),
     limits=st.sampled_from([UNLIMITED, TIGHT]),
     transforms=st.sampled_from(TRANSFORMS),
@@ -127,30 +98,31 @@ def test_chunking_changes_neither_events_nor_verdict(
     codec: type[FrameDecoder],
     masked: bool,
     data: st.DataObject,
-    cuts: list[int],
+    chunking: Chunking,
     receive: Receive,
     limits: Limits,
     transforms: Callable[[], list[MessageTransform]],
 ) -> None:
-    hostile = data.draw(HOSTILE[masked])
-
-    def outcome(pieces: list[bytes]) -> object:
+    def outcome(pieces: list[bytes]) -> Outcome:
         return feed(codec(masked=masked, receive=receive, limits=limits, transforms=transforms()), pieces)
 
-    whole = outcome([hostile])
-    assert outcome(cut(hostile, cuts)) == whole
-    assert outcome([hostile[index : index + 1] for index in range(len(hostile))]) == whole
+    hostile = data.draw(hostile_bytes(masked=masked))
+    same_however_cut(outcome, hostile, [chunking(hostile), single_bytes(hostile)])
+
+
+def single_bytes(data: bytes) -> list[bytes]:
+    return Chunking(size=1)(data)
 
 
 @settings(deadline=None)
-@given(data=st.data(), cuts=CUTS)
+@given(data=st.data(), chunking=chunkings())
 def test_chunks_differ_only_in_how_much_of_the_offending_frame_was_seen(
-    codec: type[FrameDecoder], masked: bool, data: st.DataObject, cuts: list[int]
+    codec: type[FrameDecoder], masked: bool, data: st.DataObject, chunking: Chunking
 ) -> None:
-    hostile = data.draw(HOSTILE[masked])
+    hostile = data.draw(hostile_bytes(masked=masked))
     whole, pieces, single = (
         feed(codec(masked=masked, receive=Receive.CHUNKS, limits=TIGHT), arrival)
-        for arrival in ([hostile], cut(hostile, cuts), [hostile[index : index + 1] for index in range(len(hostile))])
+        for arrival in ([hostile], chunking(hostile), single_bytes(hostile))
     )
     assert (whole.violation, whole.close_payload) == (pieces.violation, pieces.close_payload)
     assert (whole.violation, whole.close_payload) == (single.violation, single.close_payload)
@@ -170,14 +142,14 @@ def flat(events: list[Event]) -> list[object]:
 
 
 @settings(deadline=None, max_examples=300)
-@given(data=st.data(), cuts=CUTS, receive=MODES)
+@given(data=st.data(), chunking=chunkings(), receive=st.sampled_from(Receive))
 def test_nothing_raises_and_after_the_end_nothing_comes(
-    codec: type[FrameDecoder], masked: bool, data: st.DataObject, cuts: list[int], receive: Receive
+    codec: type[FrameDecoder], masked: bool, data: st.DataObject, chunking: Chunking, receive: Receive
 ) -> None:
-    hostile = data.draw(HOSTILE[masked])
+    hostile = data.draw(hostile_bytes(masked=masked))
     decoder = codec(masked=masked, receive=receive, limits=TIGHT, transforms=[deflate(TIGHT)])
     ended = False
-    for piece in cut(hostile, cuts):
+    for piece in chunking(hostile):
         events = decoder.decode(piece)
         assert not (ended and events)
         assert decoder.controls - (decoder.close_payload is not None and not ended) == sum(
@@ -201,15 +173,15 @@ FIRST_BYTE: Final = {
 
 
 @settings(deadline=None, max_examples=300)
-@given(kinds=st.lists(st.sampled_from(Frames), max_size=12), cuts=CUTS)
+@given(kinds=st.lists(st.sampled_from(Frames), max_size=12), chunking=chunkings())
 def test_the_frame_loop_obeys_the_table(
-    codec: type[FrameDecoder], masked: bool, kinds: list[Frames], cuts: list[int]
+    codec: type[FrameDecoder], masked: bool, kinds: list[Frames], chunking: Chunking
 ) -> None:
     """It fails exactly where ``INCOMING`` has no entry, and stands where the table says."""
     decoder = codec(masked=masked, receive=Receive.MESSAGES, limits=UNLIMITED)
     position = Position.BETWEEN_MESSAGES
     for kind in kinds:
-        feed(decoder, cut(frame(FIRST_BYTE[kind], b"a", masked=masked), cuts))
+        feed(decoder, chunking(frame(FIRST_BYTE[kind], b"a", masked=masked)))
         if kind not in INCOMING[position]:
             assert decoder.failure is not None
             continuation = kind in (Frames.CONTINUATION, Frames.LAST_CONTINUATION)
@@ -240,46 +212,8 @@ def test_the_position_is_text_or_binary_as_the_message_began(
 
 # --- an oracle --------------------------------------------------------------------------------------------------------
 
-
-def oracle(data: bytes, masked: bool) -> tuple[list[tuple[int, bytes]], int | None, bytes | None]:
-    """What the ``websockets`` library makes of ``data``: messages and control frames, the code of the failure, and
-    the payload of the close frame.
-    """
-    peer = Protocol(SERVER if masked else CLIENT, max_size=None)
-    peer.receive_data(data)
-    events: list[tuple[int, bytes]] = []
-    gathered: list[PeerFrame] = []
-    close_payload: bytes | None = None
-    for item in peer.events_received():
-        assert isinstance(item, PeerFrame)
-        if item.opcode == 0x8:
-            close_payload = bytes(item.data)
-        elif item.opcode >= 0x8:
-            events.append((int(item.opcode), bytes(item.data)))
-        else:
-            gathered.append(item)
-            if item.fin:
-                events.append((int(gathered[0].opcode), b"".join(bytes(part.data) for part in gathered)))
-                gathered = []
-    failure = None if peer.parser_exc is None or peer.close_sent is None else int(peer.close_sent.code)
-    return events, failure, close_payload
-
-
-def plain(event: Event) -> tuple[int, bytes]:
-    match event:
-        case str():
-            return TEXT, event.encode()
-        case bytes():
-            return BINARY, event
-        case Ping():
-            return PING, event.payload
-        case Pong():
-            return PONG, event.payload
-    raise AssertionError(event)
-
-
-#: Frames with complete payloads and the shortest lengths. Left out is where this loop is meant to be stricter (text
-#: that is not UTF-8: a parser of frames does not see it) and what the RFC leaves open (a close frame in a message).
+#: Frames in any order, with complete payloads and the shortest lengths. What the RFC leaves open is left out: a close
+#: frame in a message.
 COMPLETE: Final = st.lists(
     st.tuples(
         st.sampled_from([0x81, 0x82, 0x01, 0x02, 0x00, 0x80, 0x89, 0x8A])
@@ -292,31 +226,28 @@ COMPLETE: Final = st.lists(
 
 
 @settings(deadline=None, max_examples=300)
-@given(parts=COMPLETE, cuts=CUTS)
+@given(parts=COMPLETE, chunking=chunkings())
 def test_it_agrees_with_websockets(
-    codec: type[FrameDecoder], masked: bool, parts: list[tuple[int, bytes, bool]], cuts: list[int]
+    codec: type[FrameDecoder], masked: bool, parts: list[tuple[int, bytes, bool]], chunking: Chunking
 ) -> None:
     data = b"".join(frame(first, payload, masked=masked is right) for first, payload, right in parts)
-    mine = feed(codec(masked=masked, receive=Receive.MESSAGES, limits=UNLIMITED), cut(data, cuts))
-    events, failure, _ = oracle(data, masked)
-    assert [plain(event) for event in mine.events] == events
-    assert (None if mine.violation is None else mine.violation.close_code) == failure
-
-
-CODES: Final = st.integers(990, 1020) | st.integers(0, 0xFFFF)
-REASONS: Final = st.sampled_from([b"", b"bye", "é".encode(), b"\xff", b"ab\xc3", b"x" * 123, b"x" * 124])
+    outcome = feed(codec(masked=masked, receive=Receive.MESSAGES, limits=UNLIMITED), chunking(data))
+    assert reading_of(outcome) == read_with_websockets([data], masked=masked)
 
 
 @settings(deadline=None, max_examples=300)
-@given(code=CODES, reason=REASONS, size=st.integers(0, 2) | st.just(126), cuts=CUTS)
+@given(payload=close_payloads() | invalid_close_payloads(), chunking=chunkings())
 def test_it_agrees_with_websockets_on_close_frames(
-    codec: type[FrameDecoder], masked: bool, code: int, reason: bytes, size: int, cuts: list[int]
+    codec: type[FrameDecoder], masked: bool, payload: bytes, chunking: Chunking
 ) -> None:
-    sent = code.to_bytes(2, "big") + reason if size == 126 else code.to_bytes(2, "big")[:size]
-    data = frame(0x88, sent, masked=masked)
-    mine = feed(codec(masked=masked, receive=Receive.MESSAGES, limits=UNLIMITED), cut(data, cuts))
-    _, failure, payload = oracle(data, masked)
-    assert mine.close_payload == payload
-    if mine.violation is not Violation.CLOSE_CODE_INVALID:  # where the reason is wrong too, either may be named
-        assert (None if mine.violation is None else mine.violation.close_code) == failure
-    assert (mine.violation is None) is (failure is None)
+    data = frame(0x88, payload, masked=masked)
+    outcome = feed(codec(masked=masked, receive=Receive.MESSAGES, limits=UNLIMITED), chunking(data))
+    assert reading_of(outcome) == read_with_websockets([data], masked=masked)
+
+
+def reading_of(outcome: Outcome) -> Reading:
+    """The outcome in words that another library's answers translate into."""
+    told = tuple(event for event in outcome.events if isinstance(event, str | bytes | Ping | Pong))
+    goodbye = None if outcome.close_payload is None else decode_close_payload(outcome.close_payload)
+    failure = None if outcome.violation is None else outcome.violation.close_code
+    return Reading(told, goodbye, failure)

@@ -9,16 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core.hostile import CUTS, HOSTILE, MODES, TIGHT
-from tests.core.kit import KEY, UNLIMITED, Rot13, Tripled, cut, deflate, frame, length_bytes
+from tests.core.kit import KEY, TIGHT, UNLIMITED, Rot13, Tripled, deflate, frame, length_bytes
 from tests.core.kit import header as header_of
 from tests.core.twins import Twin, compiled, in_python
 from tools.check_leaks import TOLERATED, left_behind, receive_messages, send_messages
 from wsproto_core._config import Limits
-from wsproto_core._errors import RemoteProtocolError
 from wsproto_core._extensions.base import MessageTransform
-from wsproto_core._speedups import FrameDecoder
 from wsproto_core._types import Receive
+from wsproto_fuzz.oracles import agree
+from wsproto_fuzz.strategies import Chunking, chunkings, hostile_bytes
 
 LIMITS: Final = st.sampled_from(
     [UNLIMITED, Limits(), TIGHT, Limits(message_size=125), Limits(frame_size=126), Limits(message_size=1 << 80)]
@@ -46,18 +45,7 @@ def large_frames(draw: st.DrawFn, masked: bool) -> bytes:
     return frame(draw(FIRST_BYTES), (content * (size // len(content) + 1))[:size], masked=masked)
 
 
-def facts(decoder: FrameDecoder, piece: bytes) -> tuple[object, ...]:
-    """All that can be seen of a decoder when it has been given ``piece``."""
-    events = decoder.decode(piece)
-    kinds = [type(event) for event in events]
-    return kinds, events, decoder.controls, decoder.in_message, decoder.close_payload, told(decoder.failure)
-
-
-def told(failure: RemoteProtocolError | None) -> object:
-    return None if failure is None else (failure.violation, failure.detail, str(failure), failure.__context__)
-
-
-def agree(
+def compare(
     native: Twin,
     masked: bool,
     receive: Receive,
@@ -72,17 +60,14 @@ def agree(
     ]
     for decoder in decoders:
         decoder.control_allowance = allowance
-    for piece in pieces:
-        python, compiled_one = (facts(decoder, piece) for decoder in decoders)
-        assert compiled_one == python
+    agree(decoders, pieces)
 
 
 @settings(deadline=None, max_examples=500)
 @given(
     data=st.data(),
-    cuts=CUTS,
-    bytewise=st.booleans(),
-    receive=MODES,
+    chunking=chunkings(),
+    receive=st.sampled_from(Receive),
     limits=LIMITS,
     transforms=st.sampled_from(TRANSFORMS),
     allowance=st.none() | st.integers(0, 3),
@@ -91,23 +76,21 @@ def test_hostile_bytes(
     native: Twin,
     masked: bool,
     data: st.DataObject,
-    cuts: list[int],
-    bytewise: bool,
+    chunking: Chunking,
     receive: Receive,
     limits: Limits,
     transforms: Callable[[], list[MessageTransform]],
     allowance: int | None,
 ) -> None:
-    hostile = data.draw(HOSTILE[masked])
-    pieces = [hostile[index : index + 1] for index in range(len(hostile))] if bytewise else cut(hostile, cuts)
-    agree(native, masked, receive, limits, transforms, allowance, pieces)
+    pieces = chunking(data.draw(hostile_bytes(masked=masked)))
+    compare(native, masked, receive, limits, transforms, allowance, pieces)
 
 
 @settings(deadline=None, max_examples=200)
 @given(
     data=st.data(),
-    cuts=st.lists(st.integers(0, 300_000), max_size=6),
-    receive=MODES,
+    chunking=chunkings(),
+    receive=st.sampled_from(Receive),
     limits=LIMITS,
     transforms=st.sampled_from(TRANSFORMS[:2]),
 )
@@ -115,13 +98,13 @@ def test_frames_of_every_size(
     native: Twin,
     masked: bool,
     data: st.DataObject,
-    cuts: list[int],
+    chunking: Chunking,
     receive: Receive,
     limits: Limits,
     transforms: Callable[[], list[MessageTransform]],
 ) -> None:
     wire = b"".join(data.draw(st.lists(large_frames(masked), max_size=4)))
-    agree(native, masked, receive, limits, transforms, None, cut(wire, cuts))
+    compare(native, masked, receive, limits, transforms, None, chunking(wire))
 
 
 LENGTHS: Final = [
@@ -155,8 +138,8 @@ def test_every_length_in_every_encoding(native: Twin, masked: bool, receive: Rec
             wire = frame(0x01, b"abc", masked=masked) if before else b""
             wire += header_of(first, length, KEY if masked else None) + b"x" * 130
             for limits in (UNLIMITED, TIGHT, Limits()):
-                agree(native, masked, receive, limits, list, None, [wire[i : i + 1] for i in range(len(wire))])
-                agree(native, masked, receive, limits, list, None, [wire])
+                compare(native, masked, receive, limits, list, None, [wire[i : i + 1] for i in range(len(wire))])
+                compare(native, masked, receive, limits, list, None, [wire])
 
 
 def test_nothing_is_left_behind(native: Twin) -> None:

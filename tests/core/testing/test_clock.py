@@ -15,16 +15,17 @@ class Diary:
         self.appointments = sorted(times)
         self.kept: list[float] = []
         self.rouses: list[Diary] = []
-        clock.join(self)
+        self.looks = 0
+        self.rouse = clock.join(self)
 
-    def act(self) -> bool:
-        if not self.appointments or self.appointments[0] > self.clock.now:
-            return False
-        self.kept.append(self.clock.now)
-        del self.appointments[0]
-        for other in self.rouses:
-            other.appointments.insert(0, self.clock.now)
-        return True
+    def act(self) -> None:
+        self.looks += 1
+        while self.appointments and self.appointments[0] <= self.clock.now:
+            self.kept.append(self.clock.now)
+            del self.appointments[0]
+            for other in self.rouses:
+                other.appointments.insert(0, self.clock.now)
+                other.rouse()
 
     def next_time(self) -> float | None:
         return self.appointments[0] if self.appointments else None
@@ -84,12 +85,47 @@ def test_an_endless_loop_is_found() -> None:
     clock = VirtualClock()
 
     class Restless:
-        def act(self) -> bool:
-            return True
+        def act(self) -> None:
+            pass
 
-        def next_time(self) -> None:
-            return None
+        def next_time(self) -> float:
+            return clock.now
 
     clock.join(Restless())
     with pytest.raises(BrokenContract, match="never comes to rest"):
         clock.settle()
+
+
+def test_a_step_costs_those_nothing_who_have_nothing_to_do() -> None:
+    clock = VirtualClock(0.0)
+    busy, *idle = [Diary(clock, *range(1, 100)), Diary(clock, 50.0), Diary(clock)]
+    clock.run(99.0)
+    assert len(busy.kept) == 99
+    assert [diary.looks for diary in idle] == [2, 1]
+
+
+def test_whoever_may_have_touched_anybody_says_so_and_everybody_is_looked_at() -> None:
+    clock = VirtualClock(0.0)
+
+    class Meddler(Diary):
+        def act(self) -> None:
+            if self.appointments and self.appointments[0] <= clock.now:
+                clock.turns += 1
+            super().act()
+
+    Meddler(clock, 1.0)
+    other = Diary(clock)
+    clock.run(2.0)
+    assert other.looks == 2
+
+
+def test_a_wish_that_changed_is_the_one_that_counts() -> None:
+    clock = VirtualClock(0.0)
+    diary = Diary(clock, 5.0)
+    clock.run(1.0)
+    diary.appointments = [3.0]
+    assert clock.next_time() == 3.0
+    diary.appointments = []
+    assert clock.next_time() is None
+    clock.run(9.0)
+    assert diary.kept == []

@@ -286,3 +286,50 @@ def test_a_broken_engine_is_found_out(kind: type[ServerConnection], words: str) 
 
     with pytest.raises(BrokenContract, match=words):
         live()
+
+
+class Insatiable(ServerConnection):
+    """Always has something due, and always tells something."""
+
+    def next_deadline(self) -> float | None:
+        return 0.0
+
+    def handle_timeout(self, now: float) -> list[Event]:
+        return [b"more"]
+
+
+def test_input_that_never_ends_is_found_out() -> None:
+    clock = VirtualClock()
+    client = ClientConnection("ws://example.com/", entropy=Chance(1).randbytes, now=clock.now)
+    wire = Wire(client, Insatiable(now=clock.now), clock=clock)
+    with pytest.raises(BrokenContract, match="its input never ends"):
+        wire.open()
+
+
+def test_two_that_answer_one_another_for_ever_are_found_out() -> None:
+    wire = open_wire()
+    for side in wire.sides:
+        side.react = side.engine.send  # type: ignore[assignment]  # every event is a message here
+    wire.client.engine.send("hello")
+    with pytest.raises(BrokenContract, match="it never comes to rest"):
+        wire.settle()
+
+
+def test_whose_application_keeps_to_itself_touches_nobody() -> None:
+    """Then another wire on the same clock is not looked at before its time has come."""
+    clock = VirtualClock()
+    busy, idle = make_wire(clock=clock), make_wire(clock=clock)
+    busy.open()
+    idle.open()
+    looks: list[float] = []
+    idle.client.push = looks.append  # type: ignore[assignment]  # it is called whenever the wire is looked at
+    for side in busy.sides:
+        side.reaches_others = False
+    busy.links[0].latency = 0.5
+    busy.client.engine.send("one")
+    clock.run(1.0)
+    assert looks == [clock.now - 1.0]
+    busy.server.reaches_others = True
+    busy.client.engine.send("two")
+    clock.run(1.0)
+    assert looks == [clock.now - 2.0, clock.now - 1.0, clock.now - 0.5]

@@ -1,0 +1,103 @@
+"""Each benchmark runs, once and very shortly, and writes what it has measured. How fast anything was is not asked."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.surface.tree import ROOT
+
+pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="the load generator is compiled on the spot")
+
+SHORT = ["--rounds", "1", "--seconds", "0.02"]
+SERVERS = ["TCP asyncio", "C asyncio", "listener asyncio", "coroutine asyncio", "sockets", "trio", "anyio"]
+PEERS = ["websockets asyncio", "websockets sync", "aiohttp asyncio"]
+
+
+def measured(program: str, folder: Path, *options: str) -> dict[str, Any]:
+    """Run a benchmark; return its report."""
+    command = [sys.executable, str(ROOT / "benchmarks" / f"{program}.py"), "--output", str(folder), *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 0, done.stderr
+    report: dict[str, Any] = json.loads((folder / f"{program}.json").read_text(encoding="utf-8"))
+    assert report["failures"] == [], done.stderr
+    assert report["benchmark"] == program
+    assert {"platform", "processor", "python", "versions"} <= report["machine"].keys()
+    with (folder / f"{program}.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["case"] for row in csv.DictReader(file)] == [item["case"] for item in report["figures"]]
+    assert all(value > 0 for item in report["figures"] for value in item["values"])
+    return report
+
+
+def chosen(cases: list[str], subjects: list[str]) -> list[str]:
+    return [*(f"--case={case}" for case in cases), *(f"--subject={subject}" for subject in subjects)]
+
+
+def pairs(report: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(item["case"], item["subject"]) for item in report["figures"]]
+
+
+def test_echo_of_every_server(tmp_path: Path) -> None:
+    case = "64 B, 1x1"
+    report = measured("echo", tmp_path, *SHORT, *chosen([case], [*SERVERS, *PEERS]))
+    assert pairs(report) == [(case, subject) for subject in [*SERVERS, *PEERS]]
+
+
+def test_echo_of_every_kind(tmp_path: Path) -> None:
+    cases = ["64 B, 100x16, two cores", "64 KiB, 1x64"]
+    report = measured("echo", tmp_path, *SHORT, "--rounds", "2", *chosen(cases, ["C asyncio", "listener asyncio"]))
+    assert [len(item["values"]) for item in report["figures"]] == [2] * 4
+
+
+def test_engine(tmp_path: Path) -> None:
+    cases = ["receive 64 B masked", "receive 1 KiB JSON deflated", "send 64 KiB client"]
+    subjects = ["zlib", "limit", "pure", "aiohttp", "websockets"]
+    report = measured("engine", tmp_path, "--rounds", "1", *chosen(cases, subjects))
+    assert ("receive 1 KiB JSON deflated", "zlib") in pairs(report)
+    assert ("receive 64 B masked", "limit") in pairs(report)
+    assert ("receive 64 B masked", "zlib") not in pairs(report)  # it has nothing to inflate
+    assert len(pairs(report)) == 3 * 3 + 1 + 2
+
+
+def test_connections(tmp_path: Path) -> None:
+    subjects = ["bare asyncio", "listener asyncio", "coroutine asyncio", "websockets asyncio", "workers"]
+    report = measured("connections", tmp_path, *SHORT, *chosen([], subjects))
+    alone, together = "one process", "two workers, by the clock"
+    assert pairs(report) == [*((alone, subject) for subject in subjects[:-1]), (together, "workers")]
+
+
+def test_memory(tmp_path: Path) -> None:
+    subjects = ["TCP asyncio", "listener asyncio", "coroutine asyncio", "websockets asyncio"]
+    report = measured("memory", tmp_path, "--rounds", "1", "--connections", "200", *chosen([], subjects))
+    assert len(pairs(report)) == 1 + 3 * 3  # a bare transport has no permessage-deflate
+
+
+def test_broadcast(tmp_path: Path) -> None:
+    subjects = ["bare asyncio", "listener asyncio", "coroutine asyncio", "aiohttp asyncio", "websockets asyncio"]
+    report = measured("broadcast", tmp_path, *SHORT, "--clients", "20", *chosen([], subjects))
+    assert [subject for _, subject in pairs(report)] == subjects
+
+
+def test_growth(tmp_path: Path) -> None:
+    cases = ["100 connections", "1 000 frames a read", "a KiB of 1 MiB"]
+    report = measured("growth", tmp_path, *SHORT, *chosen(cases, ["TCP asyncio", "listener asyncio"]))
+    assert len(pairs(report)) == 6
+
+
+def test_simulator(tmp_path: Path) -> None:
+    report = measured("simulator", tmp_path, "--rounds", "1", "--count", "3")
+    assert pairs(report) == [(case, twin) for case in ("WebSocket", "datagrams") for twin in ("compiled", "pure")]
+
+
+@pytest.mark.parametrize("path", ["receive", "send", "send masked", "echo"])
+def test_the_hot_paths_run(path: str) -> None:
+    program = ROOT / "benchmarks" / "hot_paths.py"
+    done = subprocess.run([sys.executable, program, path, "1"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,126 @@
+"""Generated cases: the same from the same seed, mastered by our engine, and failures shrink against the real peer."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.fuzz.conversing import converse
+from tests.fuzz.mutants.peers import Parts, serve
+from tests.fuzz.mutants.table import mutants
+from wsproto_core import Role
+from wsproto_fuzz.conformance.generated import generated_cases, shrink_failures
+from wsproto_fuzz.conformance.server import ServerOptions, judge_server
+from wsproto_fuzz.conformance.verdict import Run, Verdict
+
+#: Seconds: what a mutant does not say costs as much.
+OPTIONS = ServerOptions(patience=0.3)
+SEED, EXAMPLES = 7, 50
+
+
+def test_the_same_seed_makes_the_same_cases() -> None:
+    assert generated_cases(3, 40) == generated_cases(3, 40)
+    assert generated_cases(3, 40) != generated_cases(4, 40)
+    assert generated_cases(3, 0) == ()
+
+
+@pytest.mark.parametrize("examples", [1, 4, 5, 13])
+@pytest.mark.parametrize("role", Role)
+def test_each_side_gets_as_many_as_asked_for(examples: int, role: Role) -> None:
+    cases = [case for case in generated_cases(1, examples) if role in case.peers]
+    assert len(cases) == examples
+    assert len({case.id for case in cases}) == examples
+    assert {case.group for case in cases} == {"generated"}
+
+
+@pytest.mark.parametrize("role", Role)
+def test_our_engine_masters_them(role: Role) -> None:
+    for case in generated_cases(11, 200):
+        if role in case.peers:
+            result = converse(case, role)
+            assert result.verdict is Verdict.PASS, f"{case.id}: {result.finding}"
+
+
+def judged(mutant: str | None) -> Run:
+    """The run over a correct server, or over one with a fault, with failures shrunk."""
+    parts = Parts() if mutant is None else next(each.parts for each in mutants("server") if each.id == mutant)
+
+    async def judge() -> Run:
+        async with serve(parts) as port:
+            uri = f"ws://127.0.0.1:{port}/"
+            run = await judge_server(uri, generated_cases(SEED, EXAMPLES), peer="a server", options=OPTIONS)
+            return await shrink_failures(run, uri, seed=SEED, examples=EXAMPLES, options=OPTIONS)
+
+    return asyncio.run(judge())
+
+
+def test_a_correct_server_passes() -> None:
+    run = judged(None)
+    assert run.counts == {Verdict.PASS: EXAMPLES}
+    assert not any(result.reproduction for result in run.results)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "kind", "shortest"),
+    [
+        ("server.TextBecomesBinary", "talk", "-> TEXT fin 0 bytes  [81 00]"),
+        ("server.RefusesPong", "talk", "-> PONG fin 0 bytes  [8a 00]"),
+        ("server.AcceptsReservedBitsOnControlFrames", "offence", "-> PING fin rsv3 0 bytes  [99 00]"),
+        ("server.LosesInflatersContext", "compressed", "permessage-deflate is offered"),
+        ("server.WantsUsualNames", "request", "Sec-WebSocket-Version: 13"),
+    ],
+)
+def test_a_failure_shrinks_against_the_server_itself(mutant: str, kind: str, shortest: str) -> None:
+    run = judged(mutant)
+    told = [result for result in run.results if result.reproduction]
+    (result,) = [result for result in told if result.case.startswith(f"generated.{kind}.")]
+    assert result.verdict is Verdict.FAIL
+    assert f"seed {SEED}" in result.reproduction
+    assert shortest.lower() in result.reproduction.lower()
+    assert len(result.reproduction.splitlines()) <= 8
+
+
+def test_a_server_that_is_gone_leaves_what_was_known() -> None:
+    async def judge() -> Run:
+        async with serve(next(each.parts for each in mutants("server") if each.id == "server.NoPong")) as port:
+            uri = f"ws://127.0.0.1:{port}/"
+            run = await judge_server(uri, generated_cases(SEED, 8), peer="a server", options=OPTIONS)
+        return await shrink_failures(run, uri, seed=SEED, examples=8, options=OPTIONS)
+
+    run = asyncio.run(judge())
+    failed = [result for result in run.results if result.verdict is Verdict.FAIL]
+    assert failed
+    assert any(result.reproduction for result in failed)
+
+
+def test_the_search_can_be_cancelled() -> None:
+    """The thread that searches ends with the loop: otherwise this would never end."""
+
+    async def judge() -> None:
+        came = asyncio.Event()
+        served: list[asyncio.Task[None] | None] = []
+
+        async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            served.append(asyncio.current_task())
+            if await reader.readline():  # the first connection only looks whether anybody is there
+                came.set()
+            await reader.read()
+            writer.close()
+            await writer.wait_closed()
+
+        async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+            uri = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+            failed = next(case for case in generated_cases(SEED, 40) if case.id == "generated.talk.9")
+            run = Run(
+                peer="a server", side="server", began="", duration=0.0, results=(failed.judged(Verdict.FAIL, ""),)
+            )
+            options = ServerOptions(patience=1000.0)
+            search = asyncio.create_task(shrink_failures(run, uri, seed=SEED, examples=40, options=options))
+            await came.wait()
+            search.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await search
+            await asyncio.gather(*filter(None, served))
+
+    asyncio.run(judge())
