@@ -247,6 +247,7 @@ FILES: Final[Mapping[str, Callable[[], str]]] = {
     "wsproto-fuzz-server.md": lambda: help_text("fuzz", "server"),
     "wsproto-fuzz-client.md": lambda: help_text("fuzz", "client"),
     "wsproto-fuzz-report.md": lambda: help_text("fuzz", "report"),
+    "wsproto-replay.md": lambda: help_text("replay"),
     "connection.svg": lambda: draw(connection()),
     "incoming.svg": lambda: draw(incoming()),
     "outgoing.svg": lambda: draw(outgoing()),

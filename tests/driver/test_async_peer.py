@@ -9,7 +9,17 @@ from typing import Any, ClassVar, TypeVar
 import pytest
 
 from tests.driver.wire import START, make_client, make_server, shake_hands
-from wsproto_core import AsyncWebSocket, ConnectionClosedOK, Fragment, Limits, Log, Receive, ServerConnection
+from wsproto_core import (
+    AsyncPeer,
+    AsyncWebSocket,
+    ConnectionClosedOK,
+    Fragment,
+    Limits,
+    Log,
+    OutboxFull,
+    Receive,
+    ServerConnection,
+)
 from wsproto_core.frames import Frame, parse_frames
 
 T = TypeVar("T")
@@ -106,6 +116,26 @@ def test_without_room_it_waits_until_the_transport_takes_more(
     link.flush()
     assert {f.payload for f in parse_frames(b"".join(link.written))} == {b"0123456789", b"late"}
     waiting.close()
+
+
+class PolitePeer(AsyncPeer[ServerConnection]):
+    """A peer of a runtime where nothing is done at once, with what every engine has and nothing more."""
+
+    is_eager = False
+
+
+def test_what_is_no_websocket_sends_in_the_same_way() -> None:
+    _, link = open_peer(limits=Limits(outbox_size=10))
+    peer = PolitePeer(link.engine, link)
+    link.takes_more = False
+    result(peer.send("0123456789"))
+    waiting = peer.send("late")
+    assert not step(waiting)
+    with pytest.raises(OutboxFull):
+        peer.send_nowait("no room")
+    link.takes_more = True
+    assert step(waiting)
+    assert [f.payload for f in parse_frames(b"".join(link.written))] == [b"0123456789", b"late"]
 
 
 def test_a_message_at_hand_is_taken_without_waiting() -> None:

@@ -155,15 +155,11 @@ class Outbox:
     def take(self) -> list[bytes]:
         """The next batch, as buffers for one vectored write; empty when there is nothing to send."""
         if self._owed_pong is not None:
-            self._pay_pong()
+            payload, self._owed_pong = self._owed_pong, None
+            self.put_control(Opcode.PONG, payload)
         if self._waiting:
             self._fill()
         return self.frames.take()
-
-    def _pay_pong(self) -> None:
-        if self._owed_pong is not None:
-            payload, self._owed_pong = self._owed_pong, None
-            self.put_control(Opcode.PONG, payload)
 
     def _fill(self) -> None:
         """Make frames of what waits, until the batch is large enough."""

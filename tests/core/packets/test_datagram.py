@@ -134,6 +134,7 @@ def test_the_receive_queue() -> None:
 def test_hello_is_said_until_it_is_heard() -> None:
     client = make(DatagramCodec())
     assert client.state is State.CONNECTING
+    assert not at_once(client.is_flowing)
     assert not at_once(client.can_send)
     with pytest.raises(LocalProtocolError, match="not open yet"):
         client.send(b"x")
@@ -169,6 +170,7 @@ def test_hello_with_a_cookie() -> None:
     assert client.receive_data(Packet(Kind.MESSAGE, 0, 0, b"early").encode(), START) == []
     (accepted,) = client.receive_data(Packet(Kind.WELCOME, 7, 0, TOKEN).encode(), START)
     assert isinstance(accepted, Accepted)
+    assert client.is_flowing
     assert client.can_send
     assert client.next_deadline() == START + 30
     assert client.receive_data(Packet(Kind.WELCOME, 7, 0, TOKEN).encode(), START) == []

@@ -591,6 +591,7 @@ def test_a_declared_length_allocates_nothing(
 ) -> None:
     """A frame may claim to be 4 EiB long; memory is taken for what comes of it."""
     data = header(0x82, length_bytes(2**62), KEY if masked else None) + b"x" * 10
+    codec(masked=masked, receive=receive, limits=UNLIMITED, transforms=transforms).decode(data)  # what is made once
     decoder = codec(masked=masked, receive=receive, limits=UNLIMITED, transforms=transforms)
     tracemalloc.start()
     try:
