@@ -15,7 +15,12 @@ SEARCH = hypothesis.settings(
     database=None,
     derandomize=True,
     deadline=None,
-    suppress_health_check=list(hypothesis.HealthCheck),
+    suppress_health_check=[
+        hypothesis.HealthCheck.too_slow,
+        hypothesis.HealthCheck.filter_too_much,
+        hypothesis.HealthCheck.data_too_large,
+        hypothesis.HealthCheck.large_base_example,
+    ],
 )
 
 
