@@ -69,7 +69,7 @@ class DriverMachine(RuleBasedStateMachine):
     ) -> None:
         """Join two engines by lines of some quality, and let them open."""
         up, down = (Link(latency=latency, capacity=capacity, bandwidth=bandwidth) for _ in range(2))
-        self.wire = self.make_wire(up, down, chunks, compress=compress)
+        self.wire: ClientAndServer = self.make_wire(up, down, chunks, compress=compress)
         for side, style in zip(self.wire.sides, pulls, strict=True):
             side.pulls = style
         # What each side has sent and received; urgent messages apart, because they overtake.
@@ -77,7 +77,7 @@ class DriverMachine(RuleBasedStateMachine):
         self.urgent: list[list[Message]] = [[], []]
         self.received: list[list[Any]] = [[], []]
         self.parts: list[list[Message]] = [[], []]
-        self.was_disturbed = False
+        self.was_disturbed: bool = False
         self.wire.open()
 
     def make_wire(self, up: Link, down: Link, chunks: Chunks, *, compress: bool) -> ClientAndServer:

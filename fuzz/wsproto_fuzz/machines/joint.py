@@ -23,12 +23,12 @@ class Station(Endpoint[Any]):
     def __init__(self, engine: ByteEngine) -> None:
         super().__init__(engine)
         #: What it has written, and the other side has not read.
-        self.written = bytearray()
+        self.written: bytearray = bytearray()
         #: Whether its writing side has ended, and whether its transport is gone altogether.
-        self.is_shut = False
-        self.is_lost = False
+        self.is_shut: bool = False
+        self.is_lost: bool = False
         #: Whether it was told that the other side has ended.
-        self.has_heard_end = False
+        self.has_heard_end: bool = False
         self._promises = Contract(engine)
 
     def flush(self, now: float) -> None:
@@ -58,9 +58,9 @@ class Joint:
     """Two stations, 0 and 1, and the time of both. Raises :exc:`BrokenContract` when an engine breaks its contract."""
 
     def __init__(self, first: ByteEngine, second: ByteEngine, now: float) -> None:
-        self.stations: Final = (Station(first), Station(second))
+        self.stations: Final[tuple[Station, Station]] = (Station(first), Station(second))
         #: Monotonic seconds.
-        self.now = now
+        self.now: float = now
 
     def read(self, index: int, size: int | None = None) -> bool:
         """Let one side read at most ``size`` bytes, or the end behind the last; tell whether there was anything."""

@@ -57,12 +57,12 @@ class PairMachine(RuleBasedStateMachine):
     @initialize(data=st.data())
     def begin(self, data: st.DataObject) -> None:
         """Make two engines, and let them open."""
-        self.joint = Joint(*self.make_engines(data), self.START)
+        self.joint: Joint = Joint(*self.make_engines(data), self.START)
         self.sent: tuple[list[Message], list[Message]] = ([], [])
         #: Whether a transport has failed, so that not everything need arrive.
-        self.is_disturbed = False
+        self.is_disturbed: bool = False
         #: Whether bytes were sent that no engine sent, so that anything may arrive.
-        self.is_spoiled = False
+        self.is_spoiled: bool = False
         self._latest = [State.CONNECTING, State.CONNECTING]
         self.joint.settle()
         assert [station.engine.state for station in self.joint.stations] == [State.OPEN, State.OPEN]

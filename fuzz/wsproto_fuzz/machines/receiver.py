@@ -90,7 +90,7 @@ class ReceiverMachine(RuleBasedStateMachine):
         self._begin(speaker)
 
     def _begin(self, speaker: Speaker) -> None:
-        self.subject = self.make_subject()
+        self.subject: Subject = self.make_subject()
         self._speech = Speech(speaker)
         self._waiting = b""
         self._delivered = b""
