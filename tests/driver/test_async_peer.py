@@ -135,7 +135,8 @@ def test_what_is_no_websocket_sends_in_the_same_way() -> None:
         peer.send_nowait("no room")
     link.takes_more = True
     assert step(waiting)
-    assert [f.payload for f in parse_frames(b"".join(link.written))] == [b"0123456789", b"late"]
+    peer.send_nowait("now")
+    assert [f.payload for f in parse_frames(b"".join(link.written))] == [b"0123456789", b"late", b"now"]
 
 
 def test_a_message_at_hand_is_taken_without_waiting() -> None:
