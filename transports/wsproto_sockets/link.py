@@ -61,7 +61,7 @@ class Link(Binding):
         """Take ``stream`` over, behind whose opening ``received`` came already, and carry bytes until its end."""
         try:
             self._waker = Waker()
-            self.stream = stream
+            self.stream: Stream | None = stream
             self._thread = threading.Thread(target=self._run, name="wsproto_sockets link", daemon=True)
             with self.changed:
                 if received:
