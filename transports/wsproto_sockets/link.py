@@ -79,7 +79,7 @@ class Link(Binding):
         if self._waker is not None:
             self._waker.close()
         with self.changed:
-            self.is_lost = True
+            self.is_lost: bool = True
             self._deliver(self.engine.transport_lost(None, monotonic()))
             self.changed.notify_all()
 
@@ -241,7 +241,7 @@ class Link(Binding):
 
     def _read_here(self, stream: Stream, timeout: float | None) -> None:
         """Wait for input in this thread, and take it in."""
-        self.untaken = 0
+        self.untaken: int = 0
         if self._is_corked:
             self.flush()
         if (self._asleep is None and self._expire()) or stream.has_pending:

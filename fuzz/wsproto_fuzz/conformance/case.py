@@ -23,7 +23,7 @@ SERVERS: Final = frozenset({Role.SERVER})
 CLIENTS: Final = frozenset({Role.CLIENT})
 
 #: An opening handshake without anything special.
-PLAIN: Final = Opening()
+PLAIN: Final[Opening] = Opening()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,10 +75,10 @@ class Heard:
         self._open: Frame | None = None
         self._pieces: list[bytes] = []
         #: Whether what comes is frames.
-        self.in_frames = False
+        self.in_frames: bool = False
         self.head: Head | None = None
         #: What follows the head as long as it is not taken for frames.
-        self.body = bytearray()
+        self.body: bytearray = bytearray()
         self.messages: deque[HeardMessage] = deque()
         self.pings: deque[bytes] = deque()
         self.pongs: deque[bytes] = deque()
