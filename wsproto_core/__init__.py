@@ -110,6 +110,7 @@ if TYPE_CHECKING:
     from ._driver.pool_statistics import PoolStatistics
     from ._driver.prometheus import PROMETHEUS_CONTENT_TYPE, prometheus_text
     from ._extensions.permessage_deflate import PerMessageDeflate
+    from ._packets.async_server import AsyncListening, AsyncServer, Listening, ServerFacts
     from ._packets.binding import (
         AsyncDatagramLink,
         AsyncUdpPeer,
@@ -161,9 +162,11 @@ __all__ = [
     "AsyncBridge",
     "AsyncDatagramLink",
     "AsyncLink",
+    "AsyncListening",
     "AsyncPeer",
     "AsyncPool",
     "AsyncReception",
+    "AsyncServer",
     "AsyncUdpPeer",
     "AsyncWebSocket",
     "Backoff",
@@ -224,6 +227,7 @@ __all__ = [
     "Limits",
     "ListenOptions",
     "ListenPlan",
+    "Listening",
     "LocalProtocolError",
     "Log",
     "LonePeer",
@@ -283,6 +287,7 @@ __all__ = [
     "ServePlan",
     "ServerAlreadyRunning",
     "ServerConnection",
+    "ServerFacts",
     "ServerNotStarted",
     "ServerStatistics",
     "StartTls",
@@ -344,6 +349,7 @@ _LAZY_NAMES: Final = MappingProxyType(
         "._driver.pool_statistics": "PoolStatistics",
         "._driver.prometheus": "PROMETHEUS_CONTENT_TYPE prometheus_text",
         "._extensions.permessage_deflate": "PerMessageDeflate",
+        "._packets.async_server": "AsyncListening AsyncServer Listening ServerFacts",
         "._packets.binding": "AsyncDatagramLink AsyncUdpPeer DatagramBinding LonePeer socket_drops Waiters",
         "._packets.bridge": "BridgeBase BridgeDoors",
         "._packets.bridge_async": "AsyncBridge BridgeClient BridgeServer",

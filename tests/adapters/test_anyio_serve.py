@@ -113,7 +113,7 @@ async def test_a_stray_visitor_is_one_debug_line_at_the_most(
 @everywhere
 async def test_a_system_without_more_sockets_is_no_reason_to_stop(caplog: pytest.LogCaptureFixture) -> None:
     async with serve(echo, "127.0.0.1", 0) as server:
-        (door,) = server._listening
+        (door,) = server.listening
         listener = cast(Any, door)._listener
         accept, tries = cast(Callable[[], Awaitable[SocketStream]], listener.accept), 0
 

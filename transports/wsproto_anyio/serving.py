@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import functools
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeVar
 
 from anyio import CancelScope, get_current_task, move_on_after
 from anyio import Event as Flag
 from anyio.abc import TaskGroup
 
-from wsproto_core import (
-    AsyncReception,
-    BindFailed,
-    DatagramStatistics,
-    ProcessRequest,
-    Reception,
-    ServerStatistics,
-    Tally,
-)
-from wsproto_net import UdpSocket
+from wsproto_core import AsyncListening, AsyncServer, BindFailed, ProcessRequest, Reception
 
 from .household import Household
 from .link import Link
@@ -32,24 +23,16 @@ __all__ = ["Listening", "Server", "Serving"]
 _P = TypeVar("_P", bound=StreamPeer[Any] | UdpPeer)
 
 
-class Listening(Protocol):
-    """Sockets that wait for visitors."""
+class Listening(AsyncListening, Protocol):
+    """Sockets that wait for visitors, as a task."""
 
-    @property
-    def sockets(self) -> Sequence[Any]: ...
     async def run(self) -> None:
         """Let visitors in, until closed."""
         ...
 
-    async def stop_accepting(self) -> None:
-        """Let nobody else in; who is there may stay."""
-        ...
 
-    async def close(self) -> None: ...
-
-
-class Server(Generic[_P]):
-    """A running server. Made by :func:`serve` and :func:`serve_tcp`."""
+class Server(AsyncServer[_P, Listening]):
+    """A running server. Made by :func:`serve`, :func:`serve_tcp` and :func:`serve_udp`."""
 
     def __init__(
         self,
@@ -59,86 +42,35 @@ class Server(Generic[_P]):
         process_request: ProcessRequest[_P] | None = None,
         max_connections: int | None,
     ) -> None:
+        super().__init__(
+            handler=handler,
+            process_request=process_request,
+            max_connections=max_connections,
+            is_closed=Flag(),
+            log=Link.log,
+        )
         #: Where the server's tasks live.
         self.group: TaskGroup = group
-        #: Who gets in.
-        self.reception: AsyncReception[_P] = AsyncReception(
-            max_connections, handler=handler, process_request=process_request, spawn=self.spawn, log=Link.log
-        )
-        self._listening: Sequence[Listening] = ()
         # What the application's code and the connections run in, each with its task: 0 before it has begun.
         self._running: dict[CancelScope, int] = {}
         self._changed = Signal()
-        self._is_closed = Flag()
 
-    # --- facts --------------------------------------------------------------------------------------------------------
+    def spawn(self, work: Callable[[], Awaitable[None]]) -> None:
+        scope = CancelScope()
+        self._running[scope] = 0
+        self.group.start_soon(self._keep, scope, work)
 
-    @property
-    def connections(self) -> Collection[_P]:
-        """The open connections. A live view: copy it before you await."""
-        return self.reception.open
-
-    @property
-    def sockets(self) -> Sequence[Any]:
-        """The listening sockets."""
-        return [sock for listening in self._listening for sock in listening.sockets]
-
-    @property
-    def port(self) -> int:
-        """The port of the first listening socket: the one chosen by the system where 0 was asked for."""
-        return int(self.sockets[0].getsockname()[1])
-
-    @property
-    def tally(self) -> Tally:
-        """What its connections have counted so far, those of the past included."""
-        return self.reception.counted()
-
-    @property
-    def datagram_statistics(self) -> Sequence[ServerStatistics | DatagramStatistics]:
-        """UDP: what has been counted at each socket, in the order of :attr:`sockets`; no other server has any."""
-        return [one.statistics for one in self._listening if isinstance(one, UdpSocket)]
-
-    # --- life ---------------------------------------------------------------------------------------------------------
-
-    async def serve_forever(self) -> None:
-        """Wait until the server is closed, or this is cancelled."""
-        await self._is_closed.wait()
-
-    async def stop_accepting(self) -> None:
-        """Close the listening sockets, and keep the connections: those that are open or on the way to it. Harmless
-        twice.
-
-        What waits in such a socket is lost, unless another process has the socket as well.
-        """
-        for listening in self._listening:
-            await listening.stop_accepting()
-
-    async def close(self, code: int = 1001, reason: str = "", *, grace_period: float = 10.0) -> None:
-        """Stop: no new connections, ``code`` to every open one, and after ``grace_period`` seconds an abrupt end.
-
-        Handlers get to finish within the grace period and are cancelled then. So do opening handshakes that have begun:
-        they are answered with 503. Returns when nothing runs any more.
-        """
-        for ws in tuple(self.reception.open):
-            ws.close_nowait(code, reason)  # raises before anything has happened, if at all
-        self.reception.is_closing = True
-        await self.stop_accepting()
-        for listening in self._listening:
-            await listening.close()
-        for seconds, overdue in self.reception.last_calls(grace_period):
-            await self._finish(seconds)
-            for ws in overdue():
-                ws.abort()
-        for scope in self._others():
-            scope.cancel()
-        await self._finish(None)
-        self._is_closed.set()
-
-    async def _finish(self, timeout: float | None) -> None:
-        """Wait for handlers and connections, for ``timeout`` seconds at the most."""
+    async def finish(self, timeout: float | None) -> None:
         with move_on_after(timeout):
             while self.reception.everyone or self._others():
                 await self._changed.wait()
+
+    def drop(self, peer: _P) -> None:
+        peer.abort()
+
+    def cancel_tasks(self) -> None:
+        for scope in self._others():
+            scope.cancel()
 
     def _others(self) -> list[CancelScope]:
         """What runs, but for a handler that closes the server itself."""
@@ -147,7 +79,7 @@ class Server(Generic[_P]):
 
     def listen(self, listening: Sequence[Listening]) -> None:
         """Let in who comes by ``listening``, until the server is closed."""
-        self._listening = listening
+        self.listening += listening
         for one in listening:
             self.group.start_soon(one.run)
 
@@ -160,12 +92,6 @@ class Server(Generic[_P]):
         """``visitor`` is gone, and never was a connection."""
         self.reception.retreat(visitor, address, error)
         self._changed.wake()
-
-    def spawn(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run ``work``, up to the server's end at the latest."""
-        scope = CancelScope()
-        self._running[scope] = 0
-        self.group.start_soon(self._keep, scope, work)
 
     async def _keep(self, scope: CancelScope, work: Callable[[], Awaitable[None]]) -> None:
         """Run ``work`` so that :meth:`close` can wait for it and cancel it."""

@@ -40,7 +40,7 @@ class StreamServing(Serving[_P]):
 
     async def _listen(self, server: Server[_P]) -> None:
         for sock in await listening_sockets(self._plan.where):
-            server.listen(_Door(sock, self._plan, self._make_peer, self._ssl, server))
+            server.listening.append(_Door(sock, self._plan, self._make_peer, self._ssl, server))
 
 
 class _Door(Generic[_P]):
@@ -65,7 +65,7 @@ class _Door(Generic[_P]):
     def sockets(self) -> Sequence[Any]:
         return self._acceptor.sockets
 
-    def stop_accepting(self) -> None:
+    async def stop_accepting(self) -> None:
         self._acceptor.close()
 
     close = stop_accepting

@@ -5,44 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
 from types import TracebackType
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
-from wsproto_core import (
-    AsyncPeer,
-    AsyncReception,
-    BindFailed,
-    DatagramStatistics,
-    ProcessRequest,
-    Reception,
-    ServerStatistics,
-    Tally,
-)
-from wsproto_net import UdpSocket
+from wsproto_core import AsyncListening, AsyncPeer, AsyncServer, BindFailed, ProcessRequest, Reception
 
 from .link import Link
 
-__all__ = ["Listening", "Server", "Serving"]
+__all__ = ["Server", "Serving"]
 
 _P = TypeVar("_P", bound=AsyncPeer[Any])
 
 
-class Listening(Protocol):
-    """Sockets that wait for visitors."""
-
-    @property
-    def sockets(self) -> Sequence[Any]: ...
-    def stop_accepting(self) -> None:
-        """Let nobody else in; who is there may stay."""
-        ...
-
-    def close(self) -> None: ...
-
-
-class Server(Generic[_P]):
-    """A running server. Made by :func:`serve` and :func:`serve_tcp`."""
+class Server(AsyncServer[_P, AsyncListening]):
+    """A running server. Made by :func:`serve`, :func:`serve_tcp` and :func:`serve_udp`."""
 
     def __init__(
         self,
@@ -51,84 +29,33 @@ class Server(Generic[_P]):
         process_request: ProcessRequest[_P] | None = None,
         max_connections: int | None,
     ) -> None:
-        self._listening: list[Listening] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-        #: Who gets in.
-        self.reception: AsyncReception[_P] = AsyncReception(
-            max_connections, handler=handler, process_request=process_request, spawn=self.spawn, log=Link.log
+        super().__init__(
+            handler=handler,
+            process_request=process_request,
+            max_connections=max_connections,
+            is_closed=asyncio.Event(),
+            log=Link.log,
         )
-        self._is_closed = asyncio.get_running_loop().create_future()
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    # --- facts --------------------------------------------------------------------------------------------------------
+    def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
-    @property
-    def connections(self) -> Collection[_P]:
-        """The open connections. A live view: copy it before you await."""
-        return self.reception.open
-
-    @property
-    def sockets(self) -> Sequence[Any]:
-        """The listening sockets."""
-        return [sock for listening in self._listening for sock in listening.sockets]
-
-    @property
-    def port(self) -> int:
-        """The port of the first listening socket: the one chosen by the system where 0 was asked for."""
-        return int(self.sockets[0].getsockname()[1])
-
-    @property
-    def tally(self) -> Tally:
-        """What its connections have counted so far, those of the past included."""
-        return self.reception.counted()
-
-    @property
-    def datagram_statistics(self) -> Sequence[ServerStatistics | DatagramStatistics]:
-        """UDP: what has been counted at each socket, in the order of :attr:`sockets`; no other server has any."""
-        return [one.statistics for one in self._listening if isinstance(one, UdpSocket)]
-
-    # --- life ---------------------------------------------------------------------------------------------------------
-
-    async def serve_forever(self) -> None:
-        """Wait until the server is closed, or this is cancelled."""
-        await asyncio.shield(self._is_closed)
-
-    async def stop_accepting(self) -> None:
-        """Close the listening sockets, and keep the connections: those that are open or on the way to it. Harmless
-        twice.
-
-        What waits in such a socket is lost, unless another process has the socket as well.
-        """
-        for listening in self._listening:
-            listening.stop_accepting()
-
-    async def close(self, code: int = 1001, reason: str = "", *, grace_period: float = 10.0) -> None:
-        """Stop: no new connections, ``code`` to every open one, and after ``grace_period`` seconds an abrupt end.
-
-        Handlers get to finish within the grace period and are cancelled then. So do opening handshakes that have begun:
-        they are answered with 503. Returns when nothing runs any more.
-        """
-        for ws in tuple(self.reception.open):
-            ws.close_nowait(code, reason)  # raises before anything has happened, if at all
-        self.reception.is_closing = True
-        await self.stop_accepting()
-        for listening in self._listening:
-            listening.close()
-        for seconds, overdue in self.reception.last_calls(grace_period):
-            await self._finish(seconds)
-            for ws in overdue():
-                ws.abort()
-        for task in self._other_tasks():
-            task.cancel()
-        await self._finish(None)
-        if not self._is_closed.done():
-            self._is_closed.set_result(None)
-
-    async def _finish(self, timeout: float | None) -> None:
-        """Wait for connections and tasks, for ``timeout`` seconds at the most."""
+    async def finish(self, timeout: float | None) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 while self.reception.everyone or self._other_tasks():
                     await self._anybody_gone()
+
+    def drop(self, peer: _P) -> None:
+        peer.abort()
+
+    def cancel_tasks(self) -> None:
+        for task in self._other_tasks():
+            task.cancel()
 
     async def _anybody_gone(self) -> None:
         waiting = [asyncio.ensure_future(ws.wait_closed()) for ws in self.reception.everyone]
@@ -141,17 +68,6 @@ class Server(Generic[_P]):
     def _other_tasks(self) -> set[asyncio.Task[None]]:
         """The running handlers and introductions, but for a handler that closes the server itself."""
         return {task for task in self._tasks if task is not asyncio.current_task()}
-
-    def listen(self, listening: Listening) -> None:
-        """Let in who comes by ``listening``, until the server is closed."""
-        self._listening.append(listening)
-
-    def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
-        """Run ``work``, up to the server's end at the latest."""
-        task = asyncio.get_running_loop().create_task(work())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
 
 
 class Serving(ABC, Generic[_P]):

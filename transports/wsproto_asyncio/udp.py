@@ -87,10 +87,10 @@ class _Socket(UdpSocket[UdpPeer]):
         self._loop.remove_reader(self.socket)
         self.socket.close()
 
-    def stop_accepting(self) -> None:
+    async def stop_accepting(self) -> None:
         self.engine.stop_accepting()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self.say_goodbye()
 
 
@@ -166,4 +166,6 @@ class serve_udp(Serving[UdpPeer]):  # noqa: N801  (it is used like a function)
         reception, loop = server.reception, asyncio.get_running_loop()
         for sock in await bound_sockets(self._plan.where, socket.SOCK_DGRAM):
             engine = self._plan.engine(loop.time())
-            server.listen(_Socket(sock, engine, watch=reception.watch, arrived=reception.arrive, left=reception.leave))
+            server.listening.append(
+                _Socket(sock, engine, watch=reception.watch, arrived=reception.arrive, left=reception.leave)
+            )

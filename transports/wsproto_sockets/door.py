@@ -24,7 +24,7 @@ from wsproto_core import (
 from .link import Link
 from .listening import Acceptor, listen
 from .peer import StreamPeer
-from .serving import Listening, Server
+from .serving import BlockingListening, Server
 from .stream import Plain, Stream, Tls
 from .waiting import wait_for
 
@@ -35,7 +35,7 @@ _P = TypeVar("_P", bound=StreamPeer[Any])
 
 def stream_doors(
     plan: StreamServePlan[ByteEngine], make_peer: Callable[..., _P], ssl: tls.SSLContext | None
-) -> Callable[[Server[_P]], Sequence[Listening]]:
+) -> Callable[[Server[_P]], Sequence[BlockingListening]]:
     """What opens the sockets of ``plan`` for a server, which gets an object of ``make_peer`` for each connection."""
     return lambda server: [_Door(server, plan, make_peer, ssl)]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from time import monotonic
@@ -14,22 +13,21 @@ from wsproto_core import (
     BindFailed,
     CloseCode,
     Closed,
-    DatagramStatistics,
     Event,
+    Listening,
     Reception,
     Request,
     Response,
     ServerConnection,
-    ServerStatistics,
+    ServerFacts,
     Tally,
 )
-from wsproto_net import UdpSocket
 
 from .blocking import BlockingPeer
 from .link import Link
 from .waiting import remaining
 
-__all__ = ["Listening", "Server"]
+__all__ = ["BlockingListening", "Server"]
 
 _P = TypeVar("_P", bound=BlockingPeer[Any])
 
@@ -37,11 +35,9 @@ _P = TypeVar("_P", bound=BlockingPeer[Any])
 _LAST_MOMENTS: Final = 1.0
 
 
-class Listening(Protocol):
-    """Sockets that wait for visitors."""
+class BlockingListening(Listening, Protocol):
+    """Sockets that wait for visitors, without coroutines."""
 
-    @property
-    def sockets(self) -> Sequence[socket.socket]: ...
     def stop_accepting(self) -> None:
         """Let nobody else in; who is there may stay."""
         ...
@@ -49,19 +45,20 @@ class Listening(Protocol):
     def close(self) -> None: ...
 
 
-class Server(Generic[_P]):
+class Server(ServerFacts[BlockingListening], Generic[_P]):
     """A running server. Made by :func:`serve` and :func:`serve_tcp`. As a context manager it closes itself behind the
     block.
     """
 
     def __init__(
         self,
-        open_doors: Callable[[Server[_P]], Sequence[Listening]],
+        open_doors: Callable[[Server[_P]], Sequence[BlockingListening]],
         *,
         handler: Callable[[_P], object],
         process_request: Callable[[_P, Request], Response | None] | None = None,
         max_connections: int | None,
     ) -> None:
+        super().__init__()
         self._handler = handler
         self._process_request = process_request
         # Guards what is below. Whoever needs a connection's lock as well takes that one first.
@@ -72,7 +69,7 @@ class Server(Generic[_P]):
         self._closers: set[threading.Thread] = set()
         self._is_closed = threading.Event()
         try:
-            self._listening = open_doors(self)
+            self.listening += open_doors(self)
         except OSError as error:
             raise BindFailed.from_error(error) from error
 
@@ -85,16 +82,6 @@ class Server(Generic[_P]):
             return tuple(self.reception.open)
 
     @property
-    def sockets(self) -> Sequence[socket.socket]:
-        """The listening sockets."""
-        return [sock for listening in self._listening for sock in listening.sockets]
-
-    @property
-    def port(self) -> int:
-        """The port of the first listening socket: the one chosen by the system where 0 was asked for."""
-        return int(self.sockets[0].getsockname()[1])
-
-    @property
     def tally(self) -> Tally:
         """What its connections have counted so far, those of the past included."""
         with self._lock:
@@ -102,11 +89,6 @@ class Server(Generic[_P]):
         for peer in present:
             tally.add_traffic(peer)
         return tally
-
-    @property
-    def datagram_statistics(self) -> Sequence[ServerStatistics | DatagramStatistics]:
-        """UDP: what has been counted at each socket, in the order of :attr:`sockets`; no other server has any."""
-        return [one.statistics for one in self._listening if isinstance(one, UdpSocket)]
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -120,7 +102,7 @@ class Server(Generic[_P]):
 
         What waits in such a socket is lost, unless another process has the socket as well.
         """
-        for listening in self._listening:
+        for listening in self.listening:
             listening.stop_accepting()
 
     def close(self, code: int = 1001, reason: str = "", *, grace_period: float = 10.0) -> None:
@@ -137,7 +119,7 @@ class Server(Generic[_P]):
             self._closers.add(threading.current_thread())
         try:
             self.stop_accepting()
-            for listening in self._listening:
+            for listening in self.listening:
                 listening.close()
             for ws in self.connections:  # those who came in between
                 ws.close_nowait(code, reason)

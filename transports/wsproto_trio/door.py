@@ -71,9 +71,10 @@ class _Door(Generic[_P]):
         with self._accepting:
             await accept(self._listening, self._welcome)
 
-    def stop_accepting(self) -> None:
+    async def stop_accepting(self) -> None:
         self._accepting.cancel()
         self._listening.close()
+        await trio.lowlevel.checkpoint()
 
     close = stop_accepting
 

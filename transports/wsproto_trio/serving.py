@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import functools
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Collection, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
 import trio
 
-from wsproto_core import (
-    AsyncReception,
-    BindFailed,
-    DatagramStatistics,
-    ProcessRequest,
-    Reception,
-    ServerStatistics,
-    Tally,
-)
-from wsproto_net import UdpSocket
+from wsproto_core import AsyncListening, AsyncServer, BindFailed, ProcessRequest, Reception
 
 from .household import Household
 from .link import Link
@@ -30,24 +22,16 @@ __all__ = ["Listening", "Server", "Serving"]
 _P = TypeVar("_P", bound=StreamPeer[Any] | UdpPeer)
 
 
-class Listening(Protocol):
-    """Sockets that wait for visitors."""
+class Listening(AsyncListening, Protocol):
+    """Sockets that wait for visitors, as a task."""
 
-    @property
-    def sockets(self) -> Sequence[Any]: ...
     async def run(self) -> None:
         """Let visitors in, until closed."""
         ...
 
-    def stop_accepting(self) -> None:
-        """Let nobody else in; who is there may stay."""
-        ...
 
-    def close(self) -> None: ...
-
-
-class Server(Generic[_P]):
-    """A running server. Made by :func:`serve` and :func:`serve_tcp`."""
+class Server(AsyncServer[_P, Listening]):
+    """A running server. Made by :func:`serve`, :func:`serve_tcp` and :func:`serve_udp`."""
 
     def __init__(
         self,
@@ -57,101 +41,47 @@ class Server(Generic[_P]):
         process_request: ProcessRequest[_P] | None = None,
         max_connections: int | None,
     ) -> None:
+        super().__init__(
+            handler=handler,
+            process_request=process_request,
+            max_connections=max_connections,
+            is_closed=trio.Event(),
+            log=Link.log,
+        )
         #: Where the server's tasks live.
         self.nursery: trio.Nursery = nursery
-        #: Who gets in.
-        self.reception: AsyncReception[_P] = AsyncReception(
-            max_connections, handler=handler, process_request=process_request, spawn=self.spawn, log=Link.log
-        )
-        self._listening: list[Listening] = []
         # The tasks that run the application's code, or carry a connection.
         self._tasks: dict[trio.lowlevel.Task, trio.CancelScope] = {}
         self._leavers = trio.lowlevel.ParkingLot()
-        self._is_closed = trio.Event()
 
-    # --- facts --------------------------------------------------------------------------------------------------------
+    def spawn(self, work: Callable[[], Awaitable[None]]) -> None:
+        self.nursery.start_soon(self._supervise, work)
 
-    @property
-    def connections(self) -> Collection[_P]:
-        """The open connections. A live view: copy it before you await."""
-        return self.reception.open
+    async def finish(self, timeout: float | None) -> None:
+        myself = {trio.lowlevel.current_task()}
+        with trio.move_on_after(math.inf if timeout is None else timeout):
+            await trio.lowlevel.checkpoint()
+            while self.reception.everyone or self._tasks.keys() - myself:
+                await self._leavers.park()
 
-    @property
-    def sockets(self) -> Sequence[Any]:
-        """The listening sockets."""
-        return [sock for listening in self._listening for sock in listening.sockets]
+    def drop(self, peer: _P) -> None:
+        peer.link.leave()
 
-    @property
-    def port(self) -> int:
-        """The port of the first listening socket: the one chosen by the system where 0 was asked for."""
-        return int(self.sockets[0].getsockname()[1])
-
-    @property
-    def tally(self) -> Tally:
-        """What its connections have counted so far, those of the past included."""
-        return self.reception.counted()
-
-    @property
-    def datagram_statistics(self) -> Sequence[ServerStatistics | DatagramStatistics]:
-        """UDP: what has been counted at each socket, in the order of :attr:`sockets`; no other server has any."""
-        return [one.statistics for one in self._listening if isinstance(one, UdpSocket)]
-
-    # --- life ---------------------------------------------------------------------------------------------------------
-
-    async def serve_forever(self) -> None:
-        """Wait until the server is closed, or this is cancelled."""
-        await self._is_closed.wait()
-
-    async def stop_accepting(self) -> None:
-        """Close the listening sockets, and keep the connections: those that are open or on the way to it. Harmless
-        twice.
-
-        What waits in such a socket is lost, unless another process has the socket as well.
-        """
-        for listening in self._listening:
-            listening.stop_accepting()
-        await trio.lowlevel.checkpoint()
-
-    async def close(self, code: int = 1001, reason: str = "", *, grace_period: float = 10.0) -> None:
-        """Stop: no new connections, ``code`` to every open one, and after ``grace_period`` seconds an abrupt end.
-
-        Handlers get to finish within the grace period and are cancelled then. So do opening handshakes that have begun:
-        they are answered with 503. Returns when nothing runs any more.
-        """
-        for ws in tuple(self.reception.open):
-            ws.close_nowait(code, reason)  # raises before anything has happened, if at all
-        self.reception.is_closing = True
-        await self.stop_accepting()
-        for listening in self._listening:
-            listening.close()
-        for seconds, overdue in self.reception.last_calls(grace_period):
-            with trio.move_on_after(seconds):
-                await self._until_idle()
-            for ws in overdue():
-                ws.link.leave()
-        self.stop()
-        await self._until_idle()
-        self._is_closed.set()
+    def cancel_tasks(self) -> None:
+        for task, scope in self._tasks.items():
+            if task is not trio.lowlevel.current_task():
+                scope.cancel()
 
     def stop(self) -> None:
         """Let go of every connection, and cancel the handlers, but for one that closes the server itself."""
         self.reception.is_closed = True
         for ws in self.reception.everyone:
             ws.link.leave()
-        for task, scope in self._tasks.items():
-            if task is not trio.lowlevel.current_task():
-                scope.cancel()
-
-    async def _until_idle(self) -> None:
-        """Wait for handlers and connections."""
-        await trio.lowlevel.checkpoint()
-        myself = {trio.lowlevel.current_task()}
-        while self.reception.everyone or self._tasks.keys() - myself:
-            await self._leavers.park()
+        self.cancel_tasks()
 
     def listen(self, listening: Listening) -> None:
         """Let in who comes by ``listening``, until the server is closed."""
-        self._listening.append(listening)
+        self.listening.append(listening)
         self.nursery.start_soon(listening.run)
 
     def left(self, peer: _P) -> None:
@@ -163,10 +93,6 @@ class Server(Generic[_P]):
         """``visitor`` is gone, and never was a connection."""
         self.reception.retreat(visitor, address, error)
         self._leavers.unpark_all()
-
-    def spawn(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run ``work``, up to the server's end at the latest."""
-        self.nursery.start_soon(self._supervise, work)
 
     async def _supervise(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run a task. Its cancellation is nobody else's."""

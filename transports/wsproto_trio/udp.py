@@ -104,10 +104,10 @@ class _Socket(UdpSocket[UdpPeer]):
         trio.lowlevel.notify_closing(self.socket)
         self.socket.close()
 
-    def stop_accepting(self) -> None:
+    async def stop_accepting(self) -> None:
         self.engine.stop_accepting()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self.say_goodbye()
 
 
