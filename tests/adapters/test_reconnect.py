@@ -454,7 +454,7 @@ async def test_a_server_that_does_not_read_holds_nobody_up_and_gets_it_all_in_or
         async for _ in connections:
             kept, given_up = fill(connections)
             assert given_up == [len(kept)]
-            assert len(connections.waiting) in (60, 61)  # one may be on its way
+            assert len(connections.waiting) <= 61  # one may be on its way, and a thread may have carried some already
             go_on.set()
             await stage.until(lambda: len(heard) == len(kept))  # noqa: B023  (the body runs once)
             assert heard == kept
@@ -480,19 +480,29 @@ async def test_what_a_slow_connection_did_not_take_goes_to_the_next_one(stage: S
         async for message in ws:
             heard.append(number_of(message))  # noqa: PERF401  (others look at it meanwhile)
 
+    kept: list[int] = []
     left: list[int] = []
-    async with stage.serve(handler) as server, reconnect(stage, url(server), **NARROW) as connections:
+    taken = 0
+
+    async def opened(ws: Any, reopening: Reopening) -> None:
+        if reopening.number == 1:
+            left.extend(map(number_of, connections.waiting))
+
+    async with (
+        stage.serve(handler, limits=Limits(inbox_size=1)) as server,  # what the kernels hold is far less than there is
+        reconnect(stage, url(server), opened=opened, **NARROW) as connections,
+    ):
         async for ws in connections:
-            if not left:
-                fill(connections)
+            if not kept:
+                kept += fill(connections)[0]
                 break_it.set()
-                assert (await ws.wait_closed()).bytes_queued > 0
-                left += map(number_of, connections.waiting)
-                assert left
+                await ws.wait_closed()
+                taken = ws.statistics.messages_sent
                 continue
-            await stage.until(lambda: len(heard) == len(left))  # noqa: B023  (the same list in every turn)
+            await stage.until(lambda: len(heard) == len(left))
             break
-    assert heard == left == list(range(left[0], left[-1] + 1))
+    assert left
+    assert heard == left == kept[taken:]
 
 
 # --- cancellation -----------------------------------------------------------------------------------------------------

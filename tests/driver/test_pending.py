@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from tests.driver.test_async_peer import open_peer
-from wsproto_core import AsyncWebSocket, Drop, Limits, LocalProtocolError, OutboxLimits, PendingMessages
+from wsproto_core import (
+    AsyncWebSocket,
+    Drop,
+    Limits,
+    LocalProtocolError,
+    Message,
+    OutboxFull,
+    OutboxLimits,
+    PendingMessages,
+)
 from wsproto_core.frames import parse_frames
 
 
@@ -91,6 +100,33 @@ def test_a_pump_carries_what_has_no_room_and_nothing_overtakes_it() -> None:
     pending.put("five")
     assert pending.push() is None
     assert not pending.messages
+
+
+class Busy:
+    """A connection with threads of its own, whose outbox is empty again as soon as it was full."""
+
+    can_send = True
+
+    def send_nowait(self, message: Message) -> None:
+        raise OutboxFull("it was")
+
+
+def test_a_pump_is_needed_even_if_there_is_room_again_by_now() -> None:
+    pending, busy = PendingMessages[Busy](OutboxLimits()), Busy()
+    pending.attach(busy)
+    pending.put("one")
+    assert pending.push() is busy
+    assert pending.take() == "one"
+
+
+def test_no_pump_waits_for_a_connection_that_is_closing() -> None:
+    pending = make()
+    ws, _ = open_peer()
+    pending.attach(ws)
+    ws.engine.close()
+    pending.put("for the next one")
+    assert pending.push() is None
+    assert list(pending.messages) == ["for the next one"]
 
 
 def test_what_the_pump_could_not_send_is_the_first_for_the_next_connection() -> None:

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 import h11
+import hypothesis
 import pytest
 
 from hatch_build import EXTENSIONS
@@ -45,7 +46,11 @@ def names(wheel: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An interpreter that sees the wheel and h11, and neither this checkout nor the packages of the test run."""
+    """An interpreter that sees the wheel and h11, and neither this checkout nor the packages of the test run.
+
+    What of hypothesis is there is for the type checker, to which the machines of ``wsproto_fuzz`` are unknown where
+    their base class is. It lacks what it needs to be imported.
+    """
     folder = tmp_path_factory.mktemp("clean")
     builder = venv.EnvBuilder(with_pip=False, symlinks=sys.platform != "win32")
     context: Any = builder.ensure_directories(folder)
@@ -54,7 +59,8 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     install = ("install", "--quiet", "--no-deps", "--no-index", "--disable-pip-version-check")
     run(sys.executable, "-m", "pip", "--python", str(interpreter), *install, str(wheel))
     site_packages = Path(run(str(interpreter), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
-    shutil.copytree(Path(h11.__file__).parent, site_packages / "h11")
+    for package in (Path(h11.__file__).parent, Path(hypothesis.__file__).parent):
+        shutil.copytree(package, site_packages / package.name)
     return interpreter
 
 

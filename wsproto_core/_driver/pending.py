@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
 from .._config import check_count
-from .._errors import WebSocketError
+from .._errors import OutboxFull, WebSocketError
 from .._protocol.sending import encode_message
 from .._types import Buffer, Drop, Message
 from .arguments import check_type
@@ -40,8 +40,6 @@ class OutboxLimits:
 
 
 class _Receiver(Protocol):
-    @property
-    def can_send(self) -> bool: ...
     def send_nowait(self, message: Message) -> None: ...
 
 
@@ -107,10 +105,11 @@ class PendingMessages(Generic[_R]):
             while (message := self._waiting.take()) is not None:
                 try:
                     peer.send_nowait(message)
-                except WebSocketError:
+                except WebSocketError as error:
                     self._waiting.put_back(message)
+                    # What the error says, and not `can_send`: with threads there may be room again by now.
+                    self._is_pumped = isinstance(error, OutboxFull)
                     break
-            self._is_pumped = len(self._waiting) > 0 and not peer.can_send
             return peer if self._is_pumped else None
 
     def take(self) -> Message | None:
