@@ -19,6 +19,7 @@ from ..transcript import Direction, Line, Transcript, describe, describe_rest, f
 from ..wire import CloseContent, Part, Sendable, close, encode, parse_close, ping, pong
 from .compression import Compressed, Deflate
 from .heard import Heard
+from .verdict import Verdict
 
 __all__ = ["Failed", "Finished", "Item", "Play", "Talk", "Unimplemented"]
 
@@ -226,6 +227,12 @@ class Talk:
     def fail(self, finding: str) -> NoReturn:
         """The peer must not do so."""
         raise Failed(finding)
+
+    def rule(self, verdict: Verdict, finding: str) -> None:
+        """Whichever of the three it is: a deed that passes, a lapse or, raised, a failure."""
+        if verdict is Verdict.FAIL:
+            self.fail(finding)
+        (self.lapse if verdict is Verdict.LAX else self.did)(finding)
 
     @property
     def elapsed(self) -> float:
