@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 import h11
+import hypothesis
 import pytest
 
 from hatch_build import EXTENSIONS
@@ -55,6 +56,8 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(sys.executable, "-m", "pip", "--python", str(interpreter), *install, str(wheel))
     site_packages = Path(run(str(interpreter), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
     shutil.copytree(Path(h11.__file__).parent, site_packages / "h11")
+    # For type checkers, which have to see the bases of public classes; it cannot be imported without what it needs.
+    shutil.copytree(Path(hypothesis.__file__).parent, site_packages / "hypothesis")
     return interpreter
 
 

@@ -70,7 +70,7 @@ class Talk:
         #: Seconds that the peer has for what it ought to do at once.
         self.patience = patience
         self.chance: Random = Random(seed)
-        self.heard = Heard(peer)
+        self.heard: Heard = Heard(peer)
         #: Set once permessage-deflate is agreed.
         self.deflate: Deflate | None = None
         #: Payloads of all pings sent.
@@ -78,12 +78,12 @@ class Talk:
         #: What the tester's first close frame said.
         self.close_sent: CloseContent | None = None
         #: What the peer did, in one sentence: the last deed told wins.
-        self.deed = ""
+        self.deed: str = ""
         #: What was allowed and not ideal, in sentences.
         self.lapses: list[str] = []
         self.output: deque[bytes] = deque()
         #: The stream is to be ended in this direction, after the output.
-        self.ends_output = False
+        self.ends_output: bool = False
         self._received_size = 0
         self._began = now
         self._transcript = Transcript()
