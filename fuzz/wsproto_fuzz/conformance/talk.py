@@ -58,6 +58,7 @@ class Talk:
         authority: str = "localhost",
         target: str = "/",
         is_secure: bool = False,
+        server_name: str | None = None,
     ) -> None:
         #: The side that the peer plays; the tester plays the other.
         self.peer = peer
@@ -66,6 +67,8 @@ class Talk:
         self.target = target
         #: Whether the stream is inside of TLS.
         self.is_secure = is_secure
+        #: By which name a client asked for the tester in its TLS handshake.
+        self.server_name = server_name
         self.now = now
         #: Seconds that the peer has for what it ought to do at once.
         self.patience = patience
