@@ -8,9 +8,12 @@ import json
 import re
 import signal
 import socket
+import ssl
+from functools import partial
 from pathlib import Path
 
 import pytest
+import trustme
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection
 
@@ -119,6 +122,18 @@ def test_a_client_that_conforms(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "ours.json").read_text())["side"] == "client"
 
 
+def test_a_client_over_tls(tmp_path: Path) -> None:
+    authority, trusting = trustme.CA(), ssl.create_default_context()
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    authority.configure_trust(trusting)
+    few = ("--only", "ping.1.1", "--only", "tls.4")
+    with running("fuzz", "client", "--port", "0", *few, "--ssl-cert", str(tmp_path / "server.pem")) as tester:
+        port = tester.stdout.until(r"^listening on wss://127\.0\.0\.1:(\d+)/$")[1]
+        told = asyncio.run(visit(f"wss://localhost:{port}", "ours", partial(ours, context=trusting)))
+        assert told == "conforms: 2 pass"
+        assert tester.wait() == 0
+
+
 def test_a_client_that_does_not_come_for_its_cases() -> None:
     with running("fuzz", "client", "--port", "0", *FEW) as tester:
         base = tester.stdout.until(r"^listening on (ws://127\.0\.0\.1:\d+)/$")[1]
@@ -178,6 +193,8 @@ URI = "ws://127.0.0.1:9/"
         (["server", URI, "--only", "ping.99"], "argument --only: there is no case 'ping.99'"),
         (["server", URI, "--only", "ping.1", "--report", f"{__file__}/x"], "argument --report:"),
         (["client", "--port", "x"], "argument --port:"),
+        (["client", "--ssl-key", "x"], "argument --ssl-key: needs --ssl-cert"),
+        (["client", "--ssl-cert", __file__], "argument --ssl-cert"),
         (["report", "--report", "x"], "FILE"),
         (["report", __file__], "--report"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterable
 
 import websockets.asyncio.client
@@ -21,11 +22,11 @@ __all__ = ["LIBRARIES", "Library", "judged", "listener", "ours", "theirs", "visi
 Library = Callable[[str], Awaitable[str | bytes | None]]
 
 
-async def ours(uri: str) -> str | bytes | None:
+async def ours(uri: str, context: ssl.SSLContext | None = None) -> str | bytes | None:
     """This project's client on asyncio."""
     first: str | bytes | None = None
     try:
-        async with wsproto_asyncio.connect(uri, compression=PerMessageDeflate()) as ws:
+        async with wsproto_asyncio.connect(uri, ssl=context, compression=PerMessageDeflate()) as ws:
             async for message in ws:
                 first = message if first is None else first
                 await ws.send(message)

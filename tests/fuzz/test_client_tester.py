@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
+import trustme
 
 from tests.fuzz.clients import LIBRARIES, judged, listener, ours, visit
 from wsproto_asyncio import connect
 from wsproto_core import ConnectionClosed
 from wsproto_fuzz.conformance.case import SERVERS, family
-from wsproto_fuzz.conformance.cases import all_cases
+from wsproto_fuzz.conformance.cases import all_cases, cases_of
 from wsproto_fuzz.conformance.client import ClientTester
 from wsproto_fuzz.conformance.expecting import ExpectMessage
 from wsproto_fuzz.conformance.steps import send
-from wsproto_fuzz.conformance.verdict import Result, Verdict
+from wsproto_fuzz.conformance.verdict import Result, Run, Verdict
 from wsproto_fuzz.wire import text
 
 ECHOES = family(
@@ -75,6 +78,32 @@ def test_good_clients_fail_no_case(name: str, excused: set[str]) -> None:
     failed = [result for result in run.results if result.verdict is Verdict.FAIL]
     assert [(result.case, result.finding) for result in failed if result.group not in excused] == []
     assert run.counts[Verdict.PASS] > 1000
+
+
+def test_a_good_client_fails_no_case_over_tls() -> None:
+    authority = trustme.CA()
+    context, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    authority.configure_trust(trusting)
+    log: list[str] = []
+
+    async def main() -> tuple[Run, Run]:
+        with listener() as sock:
+            async with ClientTester(cases_of("tls"), sock, patience=10.0, ssl=context, log=log.append) as tester:
+                port = sock.getsockname()[1]
+                client = partial(ours, context=trusting)
+                await visit(f"wss://localhost:{port}", "by-name", client, jobs=8)
+                await visit(f"wss://127.0.0.1:{port}", "by-address", client, jobs=8)
+                assert log == []
+                assert await exchange(port, UPGRADE.format("/cases")) == b""
+                return await tester.finished(), await tester.finished()
+
+    by_name, by_address = asyncio.run(main())
+    assert [(result.case, result.finding) for result in by_name.results if result.verdict is not Verdict.PASS] == []
+    assert [result.case for result in by_address.results if result.verdict is not Verdict.PASS] == ["tls.4.1"]
+    assert by_address.results[-1].verdict is Verdict.UNIMPLEMENTED
+    assert len(log) == 1
+    assert log[0].startswith("a client came, but there is no TLS with it: ")
 
 
 def test_progress_counts_the_cases_of_each_client() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -127,5 +128,7 @@ def test_the_module_is_the_command() -> None:
 
 
 @pytest.mark.skipif(find_spec("atheris") is None, reason="atheris is not installed: pip install atheris")
-def test_atheris_runs_a_target(tmp_path: Path) -> None:
+def test_atheris_runs_a_target(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["uri", "--seconds", "1", "--keep", str(tmp_path)]) == 0
+    assert re.fullmatch(r"uri: \d+ inputs with atheris, nothing hurts\n", capsys.readouterr().out)
+    assert [*tmp_path.iterdir()] == []

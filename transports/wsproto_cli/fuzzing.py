@@ -16,6 +16,7 @@ import contextlib
 import io
 import random
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final
 from wsproto_core import parse_uri
 
 from . import options as values
+from .echoing import tls_context
 from .failures import explain
 from .status import ExitStatus, UsageError, complain
 
@@ -97,6 +99,8 @@ def _add_server(add: Any) -> None:
 def _add_client(add: Any) -> None:
     add("--host", default="127.0.0.1", help="the address to listen at (default: %(default)s, this machine only)")
     add("--port", type=values.port, default=9001, help="0 lets the system choose one (default: %(default)s)")
+    add("--ssl-cert", metavar="FILE", help="speak TLS with this certificate (PEM), and play the cases about TLS")
+    add("--ssl-key", metavar="FILE", help="its private key (PEM), if it is not in the same file")
     add("--forever", action="store_true", help="go on with further clients until Ctrl-C")
     _add_common(add)
 
@@ -124,7 +128,7 @@ def _test_server(options: argparse.Namespace) -> int:
     from wsproto_fuzz.conformance import ProgressBar
 
     seed = _prepare(options)
-    cases = [case for case in _cases(options, seed) if options.only or case.group != _TLS or _is_secure(options.uri)]
+    cases = _cases(options, seed, is_secure=parse_uri(options.uri).secure)
     progress = ProgressBar(sys.stderr)
     try:
         result = asyncio.run(_judge_server(options, cases, seed, progress))
@@ -155,7 +159,8 @@ async def _judge_server(
 
 def _test_clients(options: argparse.Namespace) -> int:
     seed = _prepare(options)
-    cases = _cases(options, seed)
+    context = tls_context(options)
+    cases = _cases(options, seed, is_secure=context is not None)
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     try:
         listener = socket.create_server((options.host, options.port), family=family)
@@ -164,18 +169,30 @@ def _test_clients(options: argparse.Namespace) -> int:
         complain(f"cannot listen at {options.host}:{options.port}: {words}")
         return ExitStatus.USAGE
     with listener:
-        return asyncio.run(_serve_clients(options, listener, cases, seed))
+        return asyncio.run(_serve_clients(options, listener, context, cases, seed))
 
 
 async def _serve_clients(
-    options: argparse.Namespace, listener: socket.socket, cases: Iterable[Case], seed: int | None
+    options: argparse.Namespace,
+    listener: socket.socket,
+    context: ssl.SSLContext | None,
+    cases: Iterable[Case],
+    seed: int | None,
 ) -> int:
     from wsproto_fuzz.conformance import ClientTester, ProgressBar
 
     progress = ProgressBar(sys.stderr)
-    tester = ClientTester(cases, listener, patience=options.patience, seed=seed or 0, progress=progress, log=complain)
+    tester = ClientTester(
+        cases,
+        listener,
+        patience=options.patience,
+        seed=seed or 0,
+        ssl=context,
+        progress=progress,
+        log=complain,
+    )
     async with tester:
-        _announce(listener)
+        _announce(listener, "ws" if context is None else "wss")
         while True:
             try:
                 finished = await tester.finished()
@@ -221,13 +238,15 @@ def _prepare_folder(options: argparse.Namespace) -> None:
         raise UsageError(f"argument --report: {error}") from None
 
 
-def _cases(options: argparse.Namespace, seed: int | None) -> tuple[Case, ...]:
+def _cases(options: argparse.Namespace, seed: int | None, *, is_secure: bool) -> list[Case]:
+    """The cases that are wanted; those about TLS without TLS only if somebody asks for them."""
     from wsproto_fuzz.conformance import chosen_cases
 
     try:
-        return chosen_cases(options.only, examples=options.examples, seed=seed or 0)
+        chosen = chosen_cases(options.only, examples=options.examples, seed=seed or 0)
     except ValueError as error:
         raise UsageError(f"argument --only: {error}") from None
+    return [case for case in chosen if is_secure or options.only or case.group != _TLS]
 
 
 def _signed(options: argparse.Namespace, found: Run, seed: int | None) -> Run:
@@ -244,14 +263,10 @@ def _signed(options: argparse.Namespace, found: Run, seed: int | None) -> Run:
     return replace(found, seed=seed, results=tuple(map(explained, found.results)))
 
 
-def _is_secure(uri: str) -> bool:
-    return parse_uri(uri).secure
-
-
-def _announce(listener: socket.socket) -> None:
+def _announce(listener: socket.socket, scheme: str) -> None:
     host, port, *_ = listener.getsockname()
     with contextlib.suppress(OSError):  # nobody reads it
-        print(f"listening on ws://{f'[{host}]' if ':' in host else host}:{port}/", flush=True)
+        print(f"listening on {scheme}://{f'[{host}]' if ':' in host else host}:{port}/", flush=True)
 
 
 def _tell(result: Run) -> None:

@@ -33,7 +33,8 @@ class HeadOffences:
 class HeadReader:
     """Gathers one head after the other; all of them together hold at most ``size`` bytes.
 
-    Every offence is found at the byte that commits it, however the bytes are cut into pieces.
+    Every offence is found at the byte that commits it, however the bytes are cut into pieces. ``max_empty_lines``
+    that come before a first line are ignored.
     """
 
     def __init__(
@@ -44,12 +45,14 @@ class HeadReader:
         max_headers: int,
         offences: HeadOffences,
         check_first_line: Callable[[bytes], None],
+        max_empty_lines: int = 0,
     ) -> None:
         self._room = size
         self._first_line_size = first_line_size
         self._max_headers = max_headers
         self._offences = offences
         self._check_first_line = check_first_line
+        self._empty_lines_left = max_empty_lines
         self._lines: list[bytes] = []
         self._partial = bytearray()
 
@@ -101,6 +104,9 @@ class HeadReader:
         if b"\r" in content:  # RFC 9112 §2.2
             raise RemoteProtocolError(self._offences.malformed, "a bare CR in the head")
         if not self._lines:
+            if not content and self._empty_lines_left:
+                self._empty_lines_left -= 1
+                return False
             self._check_first_line(content)
         elif not content:
             return True

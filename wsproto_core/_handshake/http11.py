@@ -80,6 +80,7 @@ class RequestReader:
             max_headers=limits.max_headers,
             offences=_REQUEST_OFFENCES,
             check_first_line=self._check_request_line,
+            max_empty_lines=1,  # RFC 9112 §2.2: a server should ignore at least one
         )
         self._trailing = b""
 
@@ -278,6 +279,8 @@ def _refusal(proxy: Proxy, target: str, response: Response) -> str:
 def _check_status_line(line: bytes) -> None:
     if not line.startswith(b"HTTP/1."):
         raise RemoteProtocolError(Violation.BAD_RESPONSE, "the first line is not a status line of HTTP/1.1")
+    if line.startswith(b"HTTP/1.0 1"):  # RFC 9110 §15.2
+        raise RemoteProtocolError(Violation.BAD_RESPONSE, "HTTP/1.0 has no status 1xx")
 
 
 def _parse_request(head: bytes) -> Request:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import time
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 from .conversation import Conversation
 from .verdict import Result
@@ -74,6 +75,21 @@ class StreamChannel:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+
+    @classmethod
+    async def accept(cls, sock: socket.socket, context: ssl.SSLContext) -> Self:
+        """Speak TLS as a server with the peer of ``sock``. Raises :exc:`OSError` if the peer does not."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await loop.connect_accepted_socket(lambda: protocol, sock, ssl=context)
+        return cls(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
+
+    @property
+    def ssl_object(self) -> ssl.SSLObject:
+        """What speaks TLS."""
+        found: ssl.SSLObject = self._writer.get_extra_info("ssl_object")
+        return found
 
     async def read(self) -> bytes:
         """The next bytes; empty at the end."""

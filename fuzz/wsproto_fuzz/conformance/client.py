@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,12 +17,13 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import parse_qs, urlsplit
+from weakref import WeakKeyDictionary
 
 from wsproto_core import Role
 
 from ..wire import close, text
 from .case import Case
-from .channel import SocketChannel, play
+from .channel import Channel, SocketChannel, StreamChannel, play
 from .conversation import Conversation
 from .heard import Head, Heard
 from .opening import head_bytes, request_faults
@@ -44,7 +46,8 @@ class ClientTester:
 
     The listening socket stays its maker's to close. ``progress`` is called after each case with its result, the number
     of cases that this client has done, and the number of all; ``log`` with words about a client whose request for
-    ``/cases`` or ``/done`` is wrong. Enter the tester in a running loop; leaving it ends every connection.
+    ``/cases`` or ``/done`` is wrong, or with whom TLS fails. With ``ssl`` all connections are inside of TLS; the
+    context's ``sni_callback`` is the tester's. Enter the tester in a running loop; leaving it ends every connection.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class ClientTester:
         *,
         patience: float = PATIENCE,
         seed: int = 0,
+        ssl: ssl.SSLContext | None = None,
         progress: Progress | None = None,
         log: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -62,6 +66,7 @@ class ClientTester:
         self._listener = listener
         self._patience = patience
         self._seed = seed
+        self._tls = None if ssl is None else _Tls(ssl)
         self._progress = progress
         self._log = log
         self._agents: dict[str, _Agent] = {}
@@ -111,25 +116,37 @@ class ClientTester:
         loop = asyncio.get_running_loop()
         while True:
             sock, _ = await loop.sock_accept(self._listener)
-            task = asyncio.create_task(self._serve(SocketChannel(sock)))
+            task = asyncio.create_task(self._welcome(sock))
             self._connections.add(task)
             task.add_done_callback(self._connections.discard)
 
-    async def _serve(self, channel: SocketChannel) -> None:
+    async def _welcome(self, sock: socket.socket) -> None:
+        if self._tls is None:
+            await self._serve(SocketChannel(sock))
+            return
+        try:
+            async with asyncio.timeout(self._patience * 3):
+                channel = await StreamChannel.accept(sock, self._tls.context)
+        except (OSError, TimeoutError) as error:
+            self._log(f"a client came, but there is no TLS with it: {str(error) or type(error).__name__}")
+        else:
+            await self._serve(channel, self._tls.name_in(channel))
+
+    async def _serve(self, channel: Channel, server_name: str | None = None) -> None:
         try:
             head, data = await self._read_head(channel)
-            await self._route(channel, head, data)
+            await self._route(channel, head, data, server_name)
         except (OSError, TimeoutError):
             pass  # no request came, and without its target nobody knows what it was for
         finally:
             await channel.close()
 
-    async def _route(self, channel: SocketChannel, head: Head, data: bytes) -> None:
+    async def _route(self, channel: Channel, head: Head, data: bytes, server_name: str | None) -> None:
         path, query = _split(head.target)
         agent = query.get("agent", "")[:_MAX_NAME_LENGTH] or "client"
         index = self._numbers.get(query.get("n", ""))
         if path == "/case" and index is not None:
-            await self._play(channel, data, self._agent(agent), index)
+            await self._play(channel, data, self._agent(agent), index, server_name)
             return
         if path not in ("/cases", "/done"):
             await _answer_http(channel)
@@ -141,7 +158,7 @@ class ClientTester:
         else:
             await self._finish(channel, data, self._agent(agent))
 
-    async def _read_head(self, channel: SocketChannel) -> tuple[Head, bytes]:
+    async def _read_head(self, channel: Channel) -> tuple[Head, bytes]:
         """The head of the request, read leniently, and all bytes that came: judging is for the case."""
         heard, data = Heard(Role.CLIENT), bytearray()
         async with asyncio.timeout(self._patience):
@@ -156,11 +173,11 @@ class ClientTester:
     def _agent(self, name: str) -> _Agent:
         return self._agents.setdefault(name, _Agent(name, self._cases))
 
-    async def _play(self, channel: SocketChannel, data: bytes, agent: _Agent, index: int) -> None:
+    async def _play(self, channel: Channel, data: bytes, agent: _Agent, index: int, server_name: str | None) -> None:
         ended = asyncio.Event()
         agent.playing.add(ended)
         try:
-            result = await self._converse(channel, data, self._cases[index])
+            result = await self._converse(channel, data, self._cases[index], server_name)
         finally:
             agent.playing.discard(ended)
             ended.set()
@@ -168,7 +185,7 @@ class ClientTester:
         if self._progress is not None:
             self._progress(result, len(agent.results), self.n_cases)
 
-    async def _finish(self, channel: SocketChannel, data: bytes, agent: _Agent) -> None:
+    async def _finish(self, channel: Channel, data: bytes, agent: _Agent) -> None:
         """A client may say that it is done while its last connections are still closing."""
         while agent.playing:
             await next(iter(agent.playing)).wait()
@@ -180,14 +197,22 @@ class ClientTester:
         finally:
             self._finished.put_nowait(run)
 
-    async def _say(self, channel: SocketChannel, data: bytes, words: str) -> None:
+    async def _say(self, channel: Channel, data: bytes, words: str) -> None:
         """One text message, and a close frame. What the client does is its own affair."""
         steps = (send(text(words), close(1000)),)
         await self._converse(channel, data, Case(id="says.1.1", title="", requirement="", section="", steps=steps))
 
-    async def _converse(self, channel: SocketChannel, data: bytes, case: Case) -> Result:
+    async def _converse(self, channel: Channel, data: bytes, case: Case, server_name: str | None = None) -> Result:
         now = time.monotonic()
-        conversation = Conversation(case, Role.CLIENT, now, seed=self._seed, patience=self._patience)
+        conversation = Conversation(
+            case,
+            Role.CLIENT,
+            now,
+            seed=self._seed,
+            is_secure=self._tls is not None,
+            server_name=server_name,
+            patience=self._patience,
+        )
         conversation.receive_data(data, now)
         return await play(channel, conversation)
 
@@ -211,7 +236,8 @@ class _Agent:
     def run(self) -> Run:
         """Its results, in the order of cases."""
         found = (
-            self.results.get(index) or (_absent(case) if self.is_done else None)
+            self.results.get(index)
+            or (case.judged(Verdict.FAIL, "The client never came for this case.") if self.is_done else None)
             for index, case in enumerate(self.cases)
         )
         return Run(
@@ -223,17 +249,21 @@ class _Agent:
         )
 
 
-def _absent(case: Case) -> Result:
-    return Result(
-        case=case.id,
-        group=case.group,
-        title=case.title,
-        requirement=case.requirement,
-        section=case.section,
-        verdict=Verdict.FAIL,
-        finding="The client never came for this case.",
-        duration=0.0,
-    )
+class _Tls:
+    """A context that remembers by which names clients call the server (SNI, RFC 6066 §3)."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self.context = context
+        self._names: WeakKeyDictionary[ssl.SSLObject, str] = WeakKeyDictionary()
+        context.sni_callback = self._remember
+
+    def name_in(self, channel: StreamChannel) -> str | None:
+        """What the client said; ``None`` if it gave no name."""
+        return self._names.get(channel.ssl_object)
+
+    def _remember(self, connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+        if name is not None:
+            self._names[connection] = name
 
 
 def _split(target: str) -> tuple[str, dict[str, str]]:
@@ -245,7 +275,7 @@ def _split(target: str) -> tuple[str, dict[str, str]]:
         return "", {}
 
 
-async def _answer_http(channel: SocketChannel) -> None:
+async def _answer_http(channel: Channel) -> None:
     """A browser, or a client with a wrong path, is told what is here."""
     body = _HELP.encode()
     fields = [("Content-Type", "text/plain"), ("Content-Length", str(len(body))), ("Connection", "close")]

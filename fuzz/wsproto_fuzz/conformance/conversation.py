@@ -27,7 +27,8 @@ class Conversation:
     """``case`` against a peer that plays ``peer``.
 
     ``now`` is monotonic seconds. ``authority`` and ``target`` are for the request to a server, ``is_secure`` tells
-    whether the stream is inside of TLS. ``patience`` is how many seconds the peer has for what it ought to do at once.
+    whether the stream is inside of TLS, and ``server_name`` by which name a client asked for the tester there (SNI).
+    ``patience`` is how many seconds the peer has for what it ought to do at once.
     Everything random follows from ``seed`` and the case.
     """
 
@@ -41,6 +42,7 @@ class Conversation:
         authority: str = "localhost",
         target: str = "/",
         is_secure: bool = False,
+        server_name: str | None = None,
         patience: float = 3.0,
     ) -> None:
         self.case = case
@@ -52,6 +54,7 @@ class Conversation:
             authority=authority,
             target=target,
             is_secure=is_secure,
+            server_name=server_name,
         )
         self._verdict: Verdict | None = None
         self._finding = ""

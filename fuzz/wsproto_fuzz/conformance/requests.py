@@ -13,6 +13,7 @@ from .heard import Head
 from .opening import await_head, make_key, response_faults
 from .steps import send
 from .talk import Finished, Play, Talk
+from .verdict import Verdict
 
 __all__ = ["REQUEST", "Asks", "Opens", "Refuses", "ask", "more", "request", "swapped", "without"]
 
@@ -91,28 +92,26 @@ class Refuses:
     head: str
     statuses: range = range(400, 500)
     fields: tuple[tuple[str, str], ...] = ()
-    #: Whether one may take it for something else: then it is no more than lax to open the connection, or to wait.
-    is_repairable: bool = False
+    #: What it is to open the connection nevertheless: lax where the fault may be repaired, a pass where the RFC leaves
+    #: the choice. Unless it is a failure, it is lax to wait for more.
+    if_opened: Verdict = Verdict.FAIL
 
     def play(self, talk: Talk) -> Play:
         """Ask, and judge the response (RFC 6455 §4.2.1, §4.2.2)."""
         yield from ask(talk, self.head, make_key(talk))
         if not (yield from talk.until(lambda: _is_answered(talk), talk.patience)):
-            self._object(talk, f"The peer did not answer within {talk.patience:g} s.")
+            is_failure = self.if_opened is Verdict.FAIL
+            words = f"The peer did not answer within {talk.patience:g} s."
+            talk.rule(Verdict.FAIL if is_failure else Verdict.LAX, words)
             raise Finished
         response = talk.heard.head
         if response is None:
             talk.lapse("The peer closed without an answer.")
         elif response.status == 101:
-            self._object(talk, "The peer opened the connection.")
+            talk.rule(self.if_opened, "The peer opened the connection.")
         else:
             self._judge(talk, response)
         raise Finished
-
-    def _object(self, talk: Talk, words: str) -> None:
-        if not self.is_repairable:
-            talk.fail(words)
-        talk.lapse(words)
 
     def _judge(self, talk: Talk, response: Head) -> None:
         talk.did(f"The peer answered {response.first_line!r}.")

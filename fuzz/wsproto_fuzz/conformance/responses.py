@@ -14,6 +14,7 @@ from .heard import Head
 from .opening import accept_token, await_head, request_faults
 from .steps import send
 from .talk import Finished, Item, Play, Talk
+from .verdict import Verdict
 
 __all__ = ["RESPONSE", "Accepts", "AsksFor", "GivesUp", "answer", "answering", "more", "response", "without"]
 
@@ -87,8 +88,8 @@ class GivesUp:
     """
 
     head: str
-    #: Whether it is no more than lax to open the connection.
-    may_open: bool = False
+    #: What it is to open the connection nevertheless, as in :class:`Refuses`.
+    if_opened: Verdict = Verdict.FAIL
 
     def play(self, talk: Talk) -> Play:
         """Answer, and see that the client fails the connection (RFC 6455 §4.1)."""
@@ -98,17 +99,12 @@ class GivesUp:
         yield from talk.until(lambda: heard.end is not None or heard.messages, talk.patience)
         if heard.messages:
             heard.messages.clear()
-            self._open(talk)
-        elif heard.end is None:
+            talk.rule(self.if_opened, "The client took the connection for open: it echoed a message.")
+            raise Finished
+        if heard.end is None:
             talk.lapse(f"The client did not open the connection, and let TCP open for {talk.patience:g} s.")
         talk.did("The client gave up.")
         raise Finished
-
-    def _open(self, talk: Talk) -> None:
-        words = "The client took the connection for open: it echoed a message."
-        if not self.may_open:
-            talk.fail(words)
-        talk.lapse(words)
 
 
 def answer(

@@ -19,6 +19,7 @@ from ..transcript import Direction, Line, Transcript, describe, describe_rest, f
 from ..wire import CloseContent, Part, Sendable, close, encode, parse_close, ping, pong
 from .compression import Compressed, Deflate
 from .heard import Heard
+from .verdict import Verdict
 
 __all__ = ["Failed", "Finished", "Item", "Play", "Talk", "Unimplemented"]
 
@@ -57,6 +58,7 @@ class Talk:
         authority: str = "localhost",
         target: str = "/",
         is_secure: bool = False,
+        server_name: str | None = None,
     ) -> None:
         #: The side that the peer plays; the tester plays the other.
         self.peer = peer
@@ -65,6 +67,8 @@ class Talk:
         self.target = target
         #: Whether the stream is inside of TLS.
         self.is_secure = is_secure
+        #: By which name a client asked for the tester in its TLS handshake.
+        self.server_name = server_name
         self.now = now
         #: Seconds that the peer has for what it ought to do at once.
         self.patience = patience
@@ -226,6 +230,12 @@ class Talk:
     def fail(self, finding: str) -> NoReturn:
         """The peer must not do so."""
         raise Failed(finding)
+
+    def rule(self, verdict: Verdict, finding: str) -> None:
+        """Whichever of the three it is: a deed that passes, a lapse or, raised, a failure."""
+        if verdict is Verdict.FAIL:
+            self.fail(finding)
+        (self.lapse if verdict is Verdict.LAX else self.did)(finding)
 
     @property
     def elapsed(self) -> float:

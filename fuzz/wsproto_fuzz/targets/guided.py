@@ -1,4 +1,4 @@
-"""``python -m wsproto_fuzz.targets.guided NAME [CORPUS] [-libfuzzer=options]``: one target, guided by coverage.
+"""``python -m wsproto_fuzz.targets.guided NAME [CORPUS...] [-libfuzzer=options]``: one target, guided by coverage.
 
 For ``__main__``, which starts it in a process of its own. Needs atheris (``pip install atheris``, on Linux).
 """
@@ -6,7 +6,6 @@ For ``__main__``, which starts it in a process of its own. Needs atheris (``pip 
 from __future__ import annotations
 
 import sys
-import tempfile
 from importlib import import_module
 from typing import Any
 
@@ -25,9 +24,8 @@ def main(arguments: list[str]) -> None:
     def test_one_input(data: bytes) -> None:
         target(data)
 
-    with tempfile.TemporaryDirectory() as found:  # libFuzzer writes what it finds into its first folder
-        atheris.Setup([sys.argv[0], found, *rest], test_one_input)
-        atheris.Fuzz()
+    atheris.Setup([sys.argv[0], *rest], test_one_input)
+    atheris.Fuzz()
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ def request_violation(data: bytes, cut: Cut, limits: Limits = LIMITS) -> Violati
     [
         (Violation.BAD_REQUEST, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),  # TLS
         (Violation.BAD_REQUEST, b"SSH-2.0-OpenSSH_9.2\r\n"),
-        (Violation.BAD_REQUEST, b"\r\n"),
+        (Violation.BAD_REQUEST, b"\r\n\r\n"),
         (Violation.BAD_REQUEST, b"GET /\r\n"),
         (Violation.BAD_REQUEST, b"GET  / HTTP/1.1\r\n"),
         (Violation.BAD_REQUEST, b"GET / HTTP/1.1 \r\n"),
@@ -189,8 +189,18 @@ def test_blanks_before_a_control_character_take_no_time(end: bytes) -> None:
         reader.feed(b"GET / HTTP/1.1\r\nHost: h\r\nX:" + b" " * 1_000_000 + end + b"\r\n\r\n")
 
 
-def test_the_end_before_a_request() -> None:
-    RequestReader(LIMITS).feed_eof()  # a port scan: nobody to answer
+def test_one_empty_line_before_a_request_is_ignored(cut: Cut) -> None:
+    """RFC 9112 §2.2."""
+    assert read_request(cut(b"\r\n" + get() + b"rest")) == read_request(cut(get() + b"rest"))
+    with pytest.raises(RemoteProtocolError, match="not a request line"):
+        read_request(cut(b"\r\n\r\n" + get()))
+
+
+@pytest.mark.parametrize("data", [b"", b"\r\n"])
+def test_the_end_before_a_request(data: bytes) -> None:
+    reader = RequestReader(LIMITS)
+    assert reader.feed(data) is None
+    reader.feed_eof()  # a port scan: nobody to answer
 
 
 @pytest.mark.parametrize("data", [b"G", b"GET / HTTP/1.1\r\n", get()[:-1]])
@@ -282,6 +292,7 @@ def test_a_long_body_is_cut(header: bytes, size: int) -> None:
         (Violation.BAD_RESPONSE, b"\x15\x03\x03\x00\x02"),  # a TLS alert
         (Violation.BAD_RESPONSE, b"\r\n"),
         (Violation.BAD_RESPONSE, b"HTTP/2.0 101 Switching\r\n"),
+        (Violation.BAD_RESPONSE, b"HTTP/1.0 101 Switching\r\n"),  # RFC 9110 §15.2
         (Violation.BAD_RESPONSE, b"HTTP/1.1 1O1\r\n\r\n"),
         (Violation.BAD_RESPONSE, b"HTTP/1.1 099 x\r\n\r\n"),
         (Violation.BAD_RESPONSE, b"HTTP/1.1 101 x\r\nX\r\n\r\n"),

@@ -14,13 +14,17 @@ from tests.fuzz.mutants.deflate import Deflate, Terms
 from tests.fuzz.mutants.server_opening import ServerOpening
 from tests.fuzz.mutants.stream import Ended, Stream
 
-__all__ = ["Parts", "echo", "serve"]
+__all__ = ["HOST", "Parts", "echo", "serve"]
+
+#: What clients call the server.
+HOST = "localhost"
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a peer is made of. The reference peer has all parts in order, a mutant all but one."""
 
+    stream: type[Stream] = Stream
     server_opening: type[ServerOpening] = ServerOpening
     client_opening: type[ClientOpening] = ClientOpening
     connection: type[Connection] = Connection
@@ -37,7 +41,7 @@ async def serve(parts: Parts, context: ssl.SSLContext | None = None) -> AsyncIte
     tasks: list[asyncio.Task[None]] = []
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.append(asyncio.create_task(_serve_one(Stream(reader, writer), parts)))
+        tasks.append(asyncio.create_task(_serve_one(parts.stream(reader, writer), parts)))
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
     async with server:
@@ -52,11 +56,12 @@ async def serve(parts: Parts, context: ssl.SSLContext | None = None) -> AsyncIte
             raise outcome
 
 
-async def echo(parts: Parts, port: int, target: str = "/") -> None:
-    """Connect to 127.0.0.1, and echo until the connection ends."""
-    stream = Stream(*await asyncio.open_connection("127.0.0.1", port))
+async def echo(parts: Parts, port: int, target: str = "/", context: ssl.SSLContext | None = None) -> None:
+    """Connect to this machine, and echo until the connection ends."""
+    name = None if context is None else parts.stream.server_hostname(HOST)
+    stream = parts.stream(*await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=name))
     try:
-        opening = parts.client_opening(stream, f"127.0.0.1:{port}", target)
+        opening = parts.client_opening(stream, f"{HOST}:{port}", target)
         await opening.run()
         await parts.connect(stream, opening.terms, is_server=False).run()
     except (Refused, Ended):

@@ -22,6 +22,11 @@ class Stream:
         self.reader = reader
         self.writer = writer
 
+    @classmethod
+    def server_hostname(cls, host: str) -> str:
+        """What TLS is told about the server (RFC 6066 §3); empty for nothing."""
+        return host
+
     async def read(self, size: int) -> bytes:
         """Exactly ``size`` bytes. Raises :exc:`Ended` when there are not so many."""
         while len(self.buffer) < size:

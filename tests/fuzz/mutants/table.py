@@ -11,6 +11,7 @@ from tests.fuzz.mutants import (
     faults_framing,
     faults_messages,
     faults_server,
+    faults_tls,
 )
 from tests.fuzz.mutants.client_opening import ClientOpening
 from tests.fuzz.mutants.connection import Connection
@@ -18,12 +19,13 @@ from tests.fuzz.mutants.deflate import Deflate
 from tests.fuzz.mutants.fault import Fault, faults
 from tests.fuzz.mutants.peers import Parts
 from tests.fuzz.mutants.server_opening import ServerOpening
+from tests.fuzz.mutants.stream import Stream
 from wsproto_fuzz.conformance.verdict import Verdict
 
 __all__ = ["Mutant", "mutants"]
 
 #: Imported for the faults that they define.
-MODULES = (faults_framing, faults_control, faults_messages, faults_deflate, faults_server, faults_client)
+MODULES = (faults_framing, faults_control, faults_messages, faults_deflate, faults_server, faults_client, faults_tls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ def _mutant(fault: Fault, side: str) -> Mutant:
 
 
 def _parts(part: type) -> Parts:
+    if issubclass(part, Stream):
+        return Parts(stream=part)
     if issubclass(part, ServerOpening):
         return Parts(server_opening=part)
     if issubclass(part, ClientOpening):

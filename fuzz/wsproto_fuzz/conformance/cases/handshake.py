@@ -10,6 +10,7 @@ from ..case import SERVERS, Steps, family
 from ..expecting import ExpectMessage
 from ..requests import REQUEST, Opens, Refuses, more, request, swapped, without
 from ..steps import send
+from ..verdict import Verdict
 from .handshake_responses import RESPONSES
 
 __all__ = ["CASES"]
@@ -29,9 +30,9 @@ def _opened(titled: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, Steps]]:
         yield title, (Opens(head), *_ECHO)
 
 
-def _refused(titled: tuple[tuple[str, str], ...], *, is_repairable: bool = False) -> Iterator[tuple[str, Steps]]:
+def _refused(titled: tuple[tuple[str, str], ...], if_opened: Verdict = Verdict.FAIL) -> Iterator[tuple[str, Steps]]:
     for title, head in titled:
-        yield title, (Refuses(head, is_repairable=is_repairable),)
+        yield title, (Refuses(head, if_opened=if_opened),)
 
 
 # ----------------------------------------------------------------------------------------------- valid, if somewhat odd
@@ -142,9 +143,11 @@ _NOT_HTTP: Final = (
     ("two empty frames and an end of line", "\x81\x80abcd\x81\x80abcd\r\n\r\n"),
 )
 
+#: RFC 9112 §2.2 leaves the choice.
+_ENDED_BY_LF: Final = (("lines that end in LF alone", request().replace("\r\n", "\n")),)
+
 #: What RFC 9112 lets a server repair, though it need not.
 _REPAIRABLE: Final = (
-    ("lines that end in LF alone", request().replace("\r\n", "\n")),
     ("a CR in a value", more(("X-Return", "a\rb"))),
     ("a NUL in a value", more(("X-Null", "a\0b"))),
     ("a space before the first field", request().replace("Host:", " Host:", 1)),
@@ -285,8 +288,8 @@ CASES: Final = (
     *family(
         "handshake.12",
         "RFC 9112 §2.2",
-        "A server may repair some faults of a request; it is safer to refuse.",
-        _refused(_REPAIRABLE, is_repairable=True),
+        "A server may take LF for the end of a line, and repair some faults; those it is safer to refuse.",
+        (*_refused(_ENDED_BY_LF, Verdict.PASS), *_refused(_REPAIRABLE, Verdict.LAX)),
         peers=SERVERS,
         opening=None,
     ),
@@ -294,7 +297,7 @@ CASES: Final = (
         "handshake.13",
         "RFC 9110 §5.4",
         "A server does not take a head of any size.",
-        _refused(_TOO_BIG, is_repairable=True),
+        _refused(_TOO_BIG, Verdict.LAX),
         peers=SERVERS,
         opening=None,
     ),
@@ -318,7 +321,7 @@ CASES: Final = (
         "handshake.16",
         "RFC 6455 §9.1",
         "A server that receives Sec-WebSocket-Extensions outside of the grammar MUST fail the connection.",
-        _refused(_BAD_EXTENSIONS, is_repairable=True),
+        _refused(_BAD_EXTENSIONS, Verdict.LAX),
         peers=SERVERS,
         opening=None,
     ),

@@ -13,6 +13,7 @@ from ..expecting import ExpectMessage, ExpectPong
 from ..heard import Head
 from ..responses import RESPONSE, Accepts, AsksFor, GivesUp, answering, more, response, without
 from ..steps import send
+from ..verdict import Verdict
 
 __all__ = ["RESPONSES"]
 
@@ -201,8 +202,9 @@ _NOT_HTTP: Final = (
     ("a frame instead of a response", "\x81\x05Hello\r\n\r\n"),
 )
 
+_ENDED_BY_LF: Final = response().replace("\r\n", "\n")
+
 _REPAIRABLE: Final = (
-    ("lines that end in LF alone", response().replace("\r\n", "\n")),
     ("a NUL in a value", more(("X-Null", "a\0b"))),
     ("HTTP/1.0", response(first_line="HTTP/1.0 101 Switching Protocols")),
     ("no space behind the status", response(first_line="HTTP/1.1 101")),
@@ -263,8 +265,11 @@ RESPONSES: Final = (
     *family(
         "handshake.27",
         "RFC 9112 §2.2",
-        "A client may repair some faults of a response; it is safer to give up.",
-        [(title, (GivesUp(head, may_open=True),)) for title, head in _REPAIRABLE],
+        "A client may take LF for the end of a line, and repair some faults; those it is safer to give up for.",
+        [
+            ("lines that end in LF alone", (GivesUp(_ENDED_BY_LF, Verdict.PASS),)),
+            *((title, (GivesUp(head, Verdict.LAX),)) for title, head in _REPAIRABLE),
+        ],
         peers=CLIENTS,
         opening=None,
     ),

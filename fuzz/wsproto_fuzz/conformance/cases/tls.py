@@ -1,16 +1,20 @@
-"""The same over TLS (RFC 6455 §10.6): what the records do to frames. For servers at ``wss`` URIs."""
+"""The same over TLS (RFC 6455 §10.6): what the records do to frames, and whom a client asks for.
+
+For servers at ``wss`` URIs, and for clients of a tester that has a certificate.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final
 
 from wsproto_core.frames import Opcode
 
 from ...transcript import in_bytes
 from ...wire import close, continuation, ping, text
-from ..case import SERVERS, Steps, family
+from ..case import CLIENTS, Steps, family
 from ..expecting import Barrier, ExpectClose, ExpectFailure, ExpectMessage, ExpectPong
 from ..samples import echoed, message_frame, sample, sample_bytes, sample_text
 from ..steps import Pause, send
@@ -28,6 +32,32 @@ class Secure:
         if not talk.is_secure:
             raise Unimplemented("The connection is not inside of TLS.")
         yield from ()
+
+
+@dataclass(frozen=True, slots=True)
+class NamesServer:
+    """The client has named the host that it wants (SNI): the one in its request."""
+
+    def play(self, talk: Talk) -> Play:
+        """Compare the two."""
+        authority = (talk.heard.head.all("Host") if talk.heard.head else [""])[0]
+        host = authority.rpartition(":")[0] or authority
+        if _is_address(host.strip("[]")):
+            raise Unimplemented("The client was given an address, and not the name of a host.")
+        if talk.server_name is None:
+            talk.fail(f"The client wants {host!r}, and its TLS handshake names no host.")
+        if talk.server_name.lower() != host.lower():
+            talk.fail(f"The client wants {host!r}, and its TLS handshake names {talk.server_name!r}.")
+        talk.did(f"The client named {host!r} in its TLS handshake.")
+        yield from ()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 #: Around the size of TLS's records, 16 KiB, and of the length field.
@@ -85,7 +115,7 @@ def _conversation() -> Iterator[tuple[str, Steps]]:
     yield "the closing handshake", (*echoed("Hello"), send(close(1000, "bye")), ExpectClose())
     yield "the closing handshake at once", (send(close(1001)), ExpectClose((1001,)))
     yield "text that is not UTF-8", (send(text(b"\xff")), ExpectFailure((1007,)))
-    yield "an unmasked frame", (send(text("Hello"), swap_masking=True), ExpectFailure())
+    yield "a frame that is not masked as it must be", (send(text("Hello"), swap_masking=True), ExpectFailure())
 
 
 def _secure(cases: Iterable[tuple[str, Steps]]) -> Iterator[tuple[str, Steps]]:
@@ -99,20 +129,24 @@ CASES: Final = (
         "RFC 6455 §10.6",
         "A message is delivered over TLS whatever its size.",
         _secure(_messages()),
-        peers=SERVERS,
     ),
     *family(
         "tls.2",
         "RFC 6455 §10.6",
         "How frames are cut into records makes no difference.",
         _secure(_records()),
-        peers=SERVERS,
     ),
     *family(
         "tls.3",
         "RFC 6455 §10.6",
         "Control frames and failures are the same over TLS.",
         _secure(_conversation()),
-        peers=SERVERS,
+    ),
+    *family(
+        "tls.4",
+        "RFC 6455 §4.1",
+        "A client MUST name the host that it wants in its TLS handshake (Server Name Indication).",
+        _secure([("the name of a host", (NamesServer(), *echoed("Hello")))]),
+        peers=CLIENTS,
     ),
 )
