@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, cast
 
-from wsproto_core import ByteEngine, Event, Log
+from wsproto_core import ByteEngine, Event, Log, PreparedMessage
 
 from .waiting import Waiters
 
@@ -39,6 +39,26 @@ _memory: Final = _Memory()
 
 class Link(asyncio.BufferedProtocol, Waiters):
     """Carries bytes between a transport and ``engine``, and hands every batch of events to ``deliver``."""
+
+    __slots__ = (
+        "__weakref__",
+        "_backlog",
+        "_deliver",
+        "_fires_at",
+        "_flush_is_due",
+        "_has_ended",
+        "_is_reading",
+        "_memory",
+        "_peer_ended",
+        "_timer",
+        "engine",
+        "is_lost",
+        "local_address",
+        "on_lost",
+        "on_made",
+        "remote_address",
+        "transport",
+    )
 
     #: Where an operator is told what went wrong.
     log: ClassVar[Log] = logging.getLogger("wsproto_asyncio")
@@ -154,6 +174,16 @@ class Link(asyncio.BufferedProtocol, Waiters):
         if not self._flush_is_due:
             self._flush_is_due = True
             self._loop.call_soon(self.flush)
+
+    def pass_on(self, message: PreparedMessage) -> bool:
+        """Write the frame of ``message`` at once, past the engine, if nothing stands in its way; return whether."""
+        transport, frame = self.transport, message.frame
+        if transport is None or self._flush_is_due or self._backlog is not None or transport.is_closing():
+            return False
+        if not self.engine.pass_frame(frame):
+            return False
+        transport.write(frame)
+        return True
 
     def flush(self) -> None:
         """Write what the engine has to say, and do with the transport what it wants."""

@@ -14,6 +14,8 @@ _T = TypeVar("_T")
 class Waiters:
     """Tasks that wait for something to happen. Every one checks its own predicate again."""
 
+    __slots__ = ("_loop", "_waiters")
+
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._waiters: list[asyncio.Future[None]] = []
