@@ -65,7 +65,7 @@ class Link(asyncio.BufferedProtocol, Waiters):
 
     def __init__(self, engine: ByteEngine, deliver: Callable[[Sequence[Event]], None]) -> None:
         super().__init__()
-        self.engine = engine
+        self.engine: ByteEngine = engine
         self.is_lost: bool = False
         #: Called when the transport is there, and once it is gone.
         self.on_made: Callable[[], None] | None = None
@@ -121,10 +121,8 @@ class Link(asyncio.BufferedProtocol, Waiters):
         self._flush_is_due = True  # what the events provoke leaves in one write, below
         self._deliver(events)
         if self._waiters:
-            self.wake()
-            self._loop.call_soon(self.flush)  # behind those who wake up: with what they answer
-        else:
-            self.flush()
+            self.wake_at_once()
+        self.flush()
 
     def eof_received(self) -> bool:
         self._peer_ended = True
