@@ -6,8 +6,8 @@ import asyncio
 import socket
 import tracemalloc
 
-from tests.adapters.kit import deaf_socket, drain, eventually
-from wsproto_asyncio import WebSocket, serve
+from tests.adapters.kit import deaf_socket, drain, eventually, url
+from wsproto_asyncio import WebSocket, broadcast, connect, serve
 from wsproto_core import ConnectionClosed, Limits, Timeouts
 
 
@@ -52,3 +52,56 @@ async def test_a_slow_reader_is_not_taken_for_dead() -> None:
                 await asyncio.sleep(0.002)
             assert ws.close_report is None
             assert ws.statistics.pongs_received == 0
+
+
+# --- broadcasts -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_broadcast_leaves_at_once_where_nothing_waits() -> None:
+    async with serve(drain, "127.0.0.1", 0) as server, connect(url(server)) as there:
+        await eventually(lambda: server.connections)
+        (ws,) = server.connections
+        transport = ws.transport
+        assert transport is not None
+        sent = ws.statistics.bytes_sent
+        assert broadcast([ws], "one") == []
+        assert ws.statistics.bytes_sent == sent + 5
+        assert transport.get_write_buffer_size() == 0
+        ws.send_nowait("two")
+        assert broadcast([ws], "three") == []
+        assert ws.statistics.bytes_sent == sent + 5
+        assert ws.engine.bytes_queued == 12
+        assert [await there.recv() for _ in range(3)] == ["one", "two", "three"]
+        assert ws.statistics.messages_sent == 3
+
+
+async def test_a_broadcast_waits_for_a_transport_that_takes_no_more() -> None:
+    limits = Limits(outbox_size=100_000)
+    async with serve(drain, "127.0.0.1", 0, limits=limits) as server:
+        with await deaf_socket(server.port):
+            await eventually(lambda: server.connections)
+            (ws,) = server.connections
+            transport = ws.transport
+            assert transport is not None
+            while not ws.engine.bytes_queued:
+                assert broadcast([ws], bytes(50_000)) == []
+                await asyncio.sleep(0)
+            held = transport.get_write_buffer_size()
+            assert held > 0
+            while broadcast([ws], bytes(50_000)) == []:
+                pass
+            assert transport.get_write_buffer_size() == held
+            assert ws.engine.bytes_queued < 200_000
+            ws.abort()
+
+
+async def test_a_broadcast_does_not_write_to_a_transport_that_breaks() -> None:
+    async with serve(drain, "127.0.0.1", 0) as server, connect(url(server)):
+        await eventually(lambda: server.connections)
+        (ws,) = server.connections
+        assert ws.transport is not None
+        sent = ws.statistics.bytes_sent
+        ws.transport.abort()
+        assert broadcast([ws], "news") == []
+        assert ws.statistics.bytes_sent == sent
+        assert ws.engine.bytes_queued == 6

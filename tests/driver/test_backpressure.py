@@ -247,6 +247,35 @@ def test_a_broadcast_is_one_buffer_for_all() -> None:
     assert all(buffer is message.frame for buffer in buffers)
 
 
+def test_a_broadcast_passes_a_server_with_nothing_in_its_way() -> None:
+    message = PreparedMessage("news")
+    server = open_server()
+    assert server.pass_frame(message.frame)
+    assert (server.statistics.messages_sent, server.data_to_send()) == (1, [])
+    server.send("before")
+    assert not server.pass_frame(message.frame)
+    server.data_to_send()
+    server.send_fragment("part", final=False)
+    server.data_to_send()
+    assert not server.pass_frame(message.frame)
+    server.send_fragment("part", final=True)
+    server.data_to_send()
+    assert server.pass_frame(message.frame)
+    server.close()
+    assert not server.pass_frame(message.frame)
+
+
+def test_no_broadcast_passes_who_does_something_to_it() -> None:
+    message = PreparedMessage("news")
+    server, client = make_server(), make_client()
+    assert not server.pass_frame(message.frame)
+    shake_hands(client, server)
+    assert not client.pass_frame(message.frame)
+    deflating = open_wire(extensions=[PerMessageDeflate()]).server.engine
+    assert not deflating.pass_frame(message.frame)
+    assert {engine.statistics.messages_sent for engine in (server, client, deflating)} == {0}
+
+
 def test_a_large_message_is_not_copied() -> None:
     server = open_server()
     payload = bytes(100_000)

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, cast
 
-from wsproto_core import ByteEngine, Event, Log
+from wsproto_core import ByteEngine, Event, Log, PreparedMessage
 
 from .waiting import Waiters
 
@@ -40,12 +40,32 @@ _memory: Final = _Memory()
 class Link(asyncio.BufferedProtocol, Waiters):
     """Carries bytes between a transport and ``engine``, and hands every batch of events to ``deliver``."""
 
+    __slots__ = (
+        "__weakref__",
+        "_backlog",
+        "_deliver",
+        "_fires_at",
+        "_flush_is_due",
+        "_has_ended",
+        "_is_reading",
+        "_memory",
+        "_peer_ended",
+        "_timer",
+        "engine",
+        "is_lost",
+        "local_address",
+        "on_lost",
+        "on_made",
+        "remote_address",
+        "transport",
+    )
+
     #: Where an operator is told what went wrong.
     log: ClassVar[Log] = logging.getLogger("wsproto_asyncio")
 
     def __init__(self, engine: ByteEngine, deliver: Callable[[Sequence[Event]], None]) -> None:
         super().__init__()
-        self.engine = engine
+        self.engine: ByteEngine = engine
         self.is_lost: bool = False
         #: Called when the transport is there, and once it is gone.
         self.on_made: Callable[[], None] | None = None
@@ -101,10 +121,8 @@ class Link(asyncio.BufferedProtocol, Waiters):
         self._flush_is_due = True  # what the events provoke leaves in one write, below
         self._deliver(events)
         if self._waiters:
-            self.wake()
-            self._loop.call_soon(self.flush)  # behind those who wake up: with what they answer
-        else:
-            self.flush()
+            self.wake_at_once()
+        self.flush()
 
     def eof_received(self) -> bool:
         self._peer_ended = True
@@ -154,6 +172,16 @@ class Link(asyncio.BufferedProtocol, Waiters):
         if not self._flush_is_due:
             self._flush_is_due = True
             self._loop.call_soon(self.flush)
+
+    def pass_on(self, message: PreparedMessage) -> bool:
+        """Write the frame of ``message`` at once, past the engine, if nothing stands in its way; return whether."""
+        transport, frame = self.transport, message.frame
+        if transport is None or self._flush_is_due or self._backlog is not None or transport.is_closing():
+            return False
+        if not self.engine.pass_frame(frame):
+            return False
+        transport.write(frame)
+        return True
 
     def flush(self) -> None:
         """Write what the engine has to say, and do with the transport what it wants."""

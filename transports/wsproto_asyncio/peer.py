@@ -21,6 +21,7 @@ from wsproto_core import (
     Event,
     Fragment,
     Log,
+    PreparedMessage,
     ServerConnection,
     TcpEngine,
     WebSocketEngine,
@@ -59,6 +60,10 @@ class StreamPeer(AsyncPeer[_E]):
     def transport(self) -> asyncio.Transport | None:
         """The transport below, for ``get_extra_info`` and its like. Writing to it breaks the connection."""
         return self.link.transport
+
+    def send_prepared(self, message: PreparedMessage) -> None:
+        if not self.link.pass_on(message):
+            super().send_prepared(message)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.state.value} {self.remote_address}>"

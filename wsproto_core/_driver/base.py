@@ -48,8 +48,9 @@ class EngineBase(ABC):
         self._closing = Closing(self._frames)
         #: Queue a message as it is, if it may be sent and nothing has to be done for it but that; return whether.
         self.send_at_once: Callable[[Message | Buffer], bool] = self._frames.put_message
-        #: Take the oldest message of the inbox, if that changes nothing else: no reading goes on because of it. So
-        #: whoever takes it need not look at the engine again.
+        #: Count a message's frame as sent, if it may leave as it is, at once; return whether. Then it must be written.
+        self.pass_frame: Callable[[bytes], bool] = self._frames.pass_frame
+        #: Take the oldest message of the inbox, if that changes nothing else: then no reading goes on because of it.
         self.message_at_hand: Callable[[], Message | Fragment | None] = _nothing
         self._inbox: Inbox | None = None
         # Where messages can expand, what was read and has to wait; ``None`` elsewhere, and once nothing is received.

@@ -118,6 +118,11 @@ class ByteEngine(PeerEngine, Protocol):
     """What the engines over a stream of bytes have in common, WebSocket and TCP: all that a binding drives."""
 
     @property
+    def pass_frame(self) -> Callable[[bytes], bool]:
+        """Counts a message's frame as sent, if it may leave at once as it is; returns whether."""
+        ...
+
+    @property
     def wants_read(self) -> bool:
         """Whether the transport should be read."""
         ...

@@ -21,6 +21,7 @@ cdef class FrameQueue:
 
     @cython.locals(length=Py_ssize_t)
     cpdef bint put_message(self, message) except -1
+    cpdef bint pass_frame(self, bytes frame) except -1
     @cython.locals(length=Py_ssize_t)
     cpdef put_frame(self, int first, bytes payload, Py_ssize_t start, Py_ssize_t stop)
     cpdef put_bytes(self, bytes data)

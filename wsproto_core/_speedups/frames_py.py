@@ -102,6 +102,14 @@ class FrameQueue:
         self.messages += 1
         return True
 
+    def pass_frame(self, frame: bytes) -> bool:
+        """Count ``frame``, a whole message, as taken, if it may leave at once as it is; return whether."""
+        if not self.is_open or not self.is_direct or self.size or self._entropy is not None:
+            return False
+        self.messages += 1
+        self.bytes_taken += len(frame)
+        return True
+
     def put_frame(self, first: int, payload: bytes, start: int, stop: int) -> None:
         """Queue a frame with ``payload[start:stop]``, whose first byte is ``first``."""
         length = stop - start

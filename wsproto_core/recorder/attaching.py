@@ -128,6 +128,7 @@ class Attachment:
         self._replace("data_to_send", partial(self._data_to_send, self.engine.data_to_send))
         self._replace("next_message", partial(self._next_message, self.engine.next_message))
         self._replace("send_at_once", partial(self._send_at_once, self.engine.send_at_once))
+        self._replace("pass_frame", _goes_the_long_way)
         self._replace("message_at_hand", partial(self._message_at_hand, self.engine.message_at_hand))
 
     def _replace(self, name: str, value: Any) -> None:
@@ -138,7 +139,7 @@ class Attachment:
 
     def _end(self) -> None:
         """Leave the engine as it was, and free of a cycle of references."""
-        for name in (*CALLS, "data_to_send", "next_message", "send_at_once", "message_at_hand"):
+        for name in (*CALLS, "data_to_send", "next_message", "send_at_once", "pass_frame", "message_at_hand"):
             vars(self.engine).pop(name, None)
         vars(self.engine).update(self._replaced)
 
@@ -208,6 +209,11 @@ class Attachment:
             offered = _OFFERED.search(head)
             names = "" if offered is None else offered[1].decode("latin-1")
             self._offered = tuple(name.strip() for name in names.split(",") if name.strip())
+
+
+def _goes_the_long_way(frame: bytes) -> bool:  # noqa: ARG001  # as the engine has it
+    """No frame passes a recorded engine: what is sent to many is noted like any message."""
+    return False
 
 
 def _sum_of(data: bytes) -> int:

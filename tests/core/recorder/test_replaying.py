@@ -119,6 +119,18 @@ def test_every_verb_is_made_again() -> None:
     assert (report.code, report.reason, report.at) == (4000, "bye", wire.server.report.at)
 
 
+def test_no_frame_passes_a_recorded_engine() -> None:
+    wire = recorded_wire(recorder([]))
+    wire.open()
+    engine = wire.server.engine
+    passes = engine.pass_frame
+    assert not passes(PreparedMessage("news").frame)
+    assert engine.statistics.messages_sent == 0
+    engine.close(now=wire.now)
+    wire.finish()
+    assert engine.pass_frame is not passes
+
+
 def test_what_was_refused_is_refused_again() -> None:
     flights: list[Flight] = []
     wire = recorded_wire(recorder(flights, payloads=True), limits=Limits(outbox_size=10))

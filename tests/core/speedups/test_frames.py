@@ -93,6 +93,36 @@ def test_it_is_closed_unless_somebody_opens_it(queue: type[FrameQueue], name: st
     assert is_untouched(frames)
 
 
+def test_a_frame_passes_an_empty_queue(queue: type[FrameQueue]) -> None:
+    frames = opened(queue)
+    assert frames.pass_frame(b"frame") is True
+    assert (frames.messages, frames.size, frames.bytes_taken) == (1, 0, 5)
+    assert frames.take() == []
+
+
+@pytest.mark.parametrize("name", ["is_open", "is_direct"])
+def test_no_frame_passes_a_closed_queue(queue: type[FrameQueue], name: str) -> None:
+    frames = opened(queue)
+    setattr(frames, name, False)
+    assert frames.pass_frame(b"frame") is False
+    assert is_untouched(frames)
+
+
+def test_no_frame_passes_what_is_queued(queue: type[FrameQueue]) -> None:
+    ready, ahead = opened(queue), opened(queue)
+    ready.put_bytes(b"ab")
+    ahead.put_ahead(0x89, b"")
+    for frames in (ready, ahead):
+        assert frames.pass_frame(b"frame") is False
+        assert (frames.messages, frames.size, frames.bytes_taken) == (0, 2, 0)
+
+
+def test_no_frame_passes_unmasked_where_frames_are_masked(queue: type[FrameQueue]) -> None:
+    frames = masking(queue)
+    assert frames.pass_frame(b"frame") is False
+    assert is_untouched(frames)
+
+
 def test_with_that_much_queued_it_is_closed(queue: type[FrameQueue]) -> None:
     frames = opened(queue, max_size=10)
     assert [frames.put_message(b"abc") for _ in range(4)] == [True, True, False, False]
@@ -411,6 +441,7 @@ OPERATIONS: Final = st.one_of(
     st.tuples(st.just("put_message"), MESSAGE),
     st.tuples(st.just("put_frame"), PAYLOADS, st.integers(0, 9), st.integers(0, 9)),
     st.tuples(st.just("put_bytes"), PAYLOADS),
+    st.tuples(st.just("pass_frame"), st.binary(max_size=20)),
     st.tuples(st.just("put_ahead"), st.binary(max_size=125)),
     st.tuples(st.just("keep_ahead")),
     st.tuples(st.just("take")),
@@ -448,6 +479,13 @@ class Naive:
             return False
         self._rest += self._frame(0x81 if isinstance(message, str) else 0x82, payload)
         self.messages += 1
+        return True
+
+    def pass_frame(self, frame: bytes) -> bool:
+        if not self.is_direct or self.size or self._keys is not None:
+            return False
+        self.messages += 1
+        self.bytes_taken += len(frame)
         return True
 
     def put_frame(self, first: int, payload: bytes, start: int, stop: int) -> None:
