@@ -2,7 +2,7 @@
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint prepare twin pytest pytest-pure pure fuzz matrix leaves leaks bench bench-check docs clean
+.PHONY: help demo test lint prepare twin pytest pytest-pure pure trace fuzz matrix leaves leaks bench bench-check docs clean
 
 # Plain python3 where it is new enough, else the newest named one that is.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -34,7 +34,7 @@ help: ## show this list
 demo: $(VENV)/.demo ## two browser tabs chat: http://127.0.0.1:8765/
 	$(BIN)/python examples/demo/server.py
 
-test: lint prepare twin pytest pytest-pure ## every gate: what .ci/run calls
+test: lint prepare twin pytest pytest-pure trace ## every gate: what .ci/run calls
 
 lint: $(VENV)/.dev ## style, types, layers
 	$(BIN)/ruff check .
@@ -52,6 +52,9 @@ pytest: $(VENV)/.dev ## the tests, with the coverage gate
 
 pytest-pure: $(VENV)/.dev ## what stands on the hot code, again, without the compiled twin
 	WSPROTO_CORE_PUREPYTHON=1 $(PYTEST) $(ON_TWINS)
+
+trace: $(VENV)/.twin ## does a test reach every line of the compiled twin?
+	$(BIN)/python tools/trace_twin.py
 
 pure: $(VENV)/.dev ## all tests, without the compiled twin
 	WSPROTO_CORE_PUREPYTHON=1 $(PYTEST)

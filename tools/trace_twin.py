@@ -1,0 +1,77 @@
+"""Line coverage of the compiled twin: does a test reach every line of it, compiled?
+
+The twin is built once more, in a copy of this project, with Cython's line tracing; then the tests of the hot code run
+on it, but for those that feed it by the byte for long: each line costs a call of the tracer. Ends with 1 if a line was
+not reached.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import hatch_build
+
+COPIED = ("wsproto_core", "tests", "pyproject.toml", "hatch_build.py")
+TESTED = ("codec", "codec_offences", "frames", "inbox", "leaves")
+#: What is left out, by names: the side in Python, what is long, and the same offences in every place.
+UNWANTED = ("python", "exactly_at", "with_the_byte", "what_came_before", "however_it_arrives", "memory_runs_out")
+CHOSEN = " and ".join(f"not {name}" for name in UNWANTED)
+#: Left out are imports that only a type checker sees, the only ones with an indent, and what starving.py reaches: where
+#: memory runs out, the tracer fails as well.
+SETTINGS = r"""
+[run]
+plugins = Cython.Coverage
+include = wsproto_core/_speedups/*_c.*
+[report]
+fail_under = 100
+show_missing = true
+exclude_lines =
+    ^\s+from \.
+    except MemoryError:
+    the bytes are gone already
+    ^\s+raise$
+"""
+
+
+def main() -> int:
+    """Build, run, report."""
+    with tempfile.TemporaryDirectory(prefix="wsproto-core-traced-") as folder:
+        copy = Path(folder)
+        for name in COPIED:
+            source = hatch_build.ROOT / name
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / name)
+        if not build_traced(copy):
+            return 0  # it has said why
+        (copy / "traced.ini").write_text(SETTINGS, "utf-8")
+        tests = [f"tests/core/speedups/test_{name}.py" for name in TESTED]
+        failed = coverage(copy, "run", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", CHOSEN, *tests)
+        return failed or coverage(copy, "report")
+
+
+def build_traced(copy: Path) -> bool:
+    """Put the twin, and what it was translated from, into the copy; return whether there is one."""
+    hatch_build.DIRECTIVES["linetrace"] = True
+    hatch_build.MACROS.append(("CYTHON_TRACE_NOGIL", "1"))
+    target = copy / hatch_build.HOT
+    with tempfile.TemporaryDirectory(prefix="wsproto-core-") as folder:
+        extensions = hatch_build.build_twin(Path(folder))
+        for file in (*extensions, *(Path(folder) / hatch_build.HOT).glob("*_c.*")):
+            shutil.copy(file, target)
+    return bool(extensions)
+
+
+def coverage(folder: Path, command: str, *arguments: str) -> int:
+    """Let coverage do it in ``folder``, with what lies there; return its exit status."""
+    line = (sys.executable, "-m", "coverage", command, "--rcfile=traced.ini", *arguments)
+    return subprocess.run(line, cwd=folder, env={**os.environ, "PYTHONPATH": str(folder)}, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
