@@ -1,4 +1,4 @@
-"""Every server that is measured, by name: ``python servers.py NAME [--broadcasts] [--deflate]``.
+"""Every server that is measured, by name: ``python servers.py NAME [--broadcasts] [--deflate] [--ssl-cert FILE]``.
 
 Prints its port when it listens, and serves until it is killed.
 """
@@ -9,6 +9,7 @@ import argparse
 import importlib
 import shutil
 import socket
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -122,10 +123,15 @@ def main() -> None:
     parser.add_argument("name", choices=SUBJECTS)
     parser.add_argument("--broadcasts", action="store_true")
     parser.add_argument("--deflate", action="store_true")
+    parser.add_argument("--ssl-cert", help="speak TLS; for what the conformance matrix plays with, not for benchmarks")
     options = parser.parse_args()
+    context: ssl.SSLContext | None = None
+    if options.ssl_cert is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(options.ssl_cert)
     with socket.create_server(("127.0.0.1", 0), backlog=4096) as sock:
         print(sock.getsockname()[1], flush=True)
-        SUBJECTS[options.name].serve(Wish(sock, options.broadcasts, options.deflate))
+        SUBJECTS[options.name].serve(Wish(sock, options.broadcasts, options.deflate, context))
 
 
 if __name__ == "__main__":

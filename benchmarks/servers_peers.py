@@ -81,7 +81,8 @@ async def _echo(ws: Any) -> None:
 
 
 def _like_websockets(wish: Wish) -> dict[str, Any]:
-    return {"compression": "deflate" if wish.deflate else None, "max_size": LARGEST, "ping_interval": None}
+    compression = "deflate" if wish.deflate else None
+    return {"compression": compression, "max_size": LARGEST, "ping_interval": None, "ssl": wish.ssl}
 
 
 async def serve_aiohttp(wish: Wish) -> None:
@@ -115,7 +116,7 @@ async def _serve_application(handle: Callable[[Any], Awaitable[aiohttp.web.Strea
     application.router.add_get("/", handle)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
-    await web.SockSite(runner, wish.sock).start()
+    await web.SockSite(runner, wish.sock, ssl_context=wish.ssl).start()
     await forever()
 
 

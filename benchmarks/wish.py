@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import ssl
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from socket import socket
@@ -26,6 +27,8 @@ class Wish:
     broadcasts: bool = False
     #: Accept permessage-deflate.
     deflate: bool = False
+    #: Speak TLS.
+    ssl: ssl.SSLContext | None = None
 
 
 def run_asyncio(main: Coroutine[Any, Any, None]) -> None:

@@ -5,7 +5,7 @@ page goes to build/conformance, with a JSON file for each server; a complete run
 docs/reference/conformance.md too. `tools/peers_matrix.py --peer websockets --only close` plays a part, and leaves the
 documentation as it is.
 
-The cases about TLS are played against this project's servers only: with the others they would test Python's and Node's.
+The cases about TLS are played with a certificate that is made for the occasion, and that nobody checks.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Peer:
 
     name: str
     command: tuple[str, ...]
-    #: The same over TLS, with the certificate in the file that is named behind it.
-    secure_command: tuple[str, ...] = ()
+    #: What is added for TLS, before the name of a file with a certificate.
+    secure: tuple[str, ...] = ("--ssl-cert",)
 
 
 def main() -> int:
@@ -89,7 +89,7 @@ def peers() -> list[Peer]:
         other("websockets sync", f"websockets {metadata.version('websockets')} threads"),
         other("aiohttp asyncio", f"aiohttp {metadata.version('aiohttp')}"),
         other("picows.websockets", f"picows {metadata.version('picows')}"),
-        Peer(f"ws {version_of_ws()}", ("node", str(ROOT / "tools" / "echo.js"))),
+        Peer(f"ws {version_of_ws()}", ("node", str(ROOT / "tools" / "echo.js")), secure=()),
     ]
 
 
@@ -97,7 +97,7 @@ def ours(adapter: str, *options: str) -> Peer:
     """The echo of this project, on one of its runtimes."""
     name = f"{adapter} {metadata.version('wsproto-core')}" + (" uvloop" if "--uvloop" in options else "")
     command = (sys.executable, "-m", "wsproto_cli", "echo", "--port", "0", "--max-message-size", str(16 << 20))
-    return Peer(name, (*command, *options), (*command, *options, "--ssl-cert"))
+    return Peer(name, (*command, *options))
 
 
 def other(subject: str, name: str) -> Peer:
@@ -116,11 +116,11 @@ async def judge(peer: Peer, only: Sequence[str]) -> Run:
     """Start a server, and play the cases."""
     cases = chosen_cases(only)
     run = await play(peer.name, peer.command, "ws", [case for case in cases if case.group != "tls"])
-    if peer.secure_command and (about_tls := [case for case in cases if case.group == "tls"]):
+    if about_tls := [case for case in cases if case.group == "tls"]:
         with tempfile.NamedTemporaryFile(suffix=".pem") as file:
             file.write(trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.bytes())
             file.flush()
-            secure = await play(peer.name, (*peer.secure_command, file.name), "wss", about_tls)
+            secure = await play(peer.name, (*peer.command, *peer.secure, file.name), "wss", about_tls)
         run = replace(run, results=run.results + secure.results, duration=run.duration + secure.duration)
     counts = ", ".join(f"{run.counts[verdict]} {verdict}" for verdict in Verdict if run.counts[verdict])
     print(f"{peer.name}: {counts}; {run.duration:.0f} s", flush=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from wsproto_core.frames import Frame, Opcode
+from wsproto_core.frames import Frame, Opcode, describe_header
 
 from .wire import FrameReader, RawFrame, frame_size, parse_close
 
@@ -116,9 +116,8 @@ def describe(frame: Frame, *, masked: bool | None = None) -> str:
 
     ``masked`` tells how it is sent, if the frame itself does not.
     """
-    words = [_name(frame.opcode), "fin" if frame.final else "more"]
-    words += [f"rsv{bit}" for bit in (1, 2, 3) if frame.reserved & 8 >> bit]
-    words += ["masked"] if (frame.mask is not None if masked is None else masked) else []
+    is_masked = frame.mask is not None if masked is None else masked
+    words = [describe_header(frame.opcode, final=frame.final, reserved=frame.reserved, masked=is_masked)]
     words += [f"length in {frame.length_size} bytes"] if frame.length_size is not None else []
     if isinstance(frame, RawFrame) and frame.claimed_size is not None:
         words.append(f"claiming {in_bytes(frame.claimed_size)}, with")
@@ -129,7 +128,8 @@ def describe_rest(data: bytes) -> str:
     """The beginning of a frame in words."""
     size = frame_size(data)
     wanted = "the header is incomplete" if size is None else f"{len(data)} of {size} bytes"
-    return f"{_name(data[0] & 15)}, a part of it: {wanted}"
+    words = describe_header(data[0] & 15, final=data[0] >= 0x80, reserved=data[0] >> 4 & 7)
+    return f"{words}, a part of it: {wanted}"
 
 
 def in_bytes(size: int) -> str:
@@ -142,13 +142,6 @@ def shorten_hex(data: bytes) -> str:
     if len(data) <= _HEAD_SIZE + _TAIL_SIZE:
         return data.hex(" ")
     return f"{data[:_HEAD_SIZE].hex(' ')} … {data[-_TAIL_SIZE:].hex(' ')}"
-
-
-def _name(opcode: int) -> str:
-    try:
-        return Opcode(opcode).name
-    except ValueError:
-        return f"OPCODE {opcode:#x}"
 
 
 def _contents(frame: Frame) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from tests.browser.conftest import browser_uri
 from tests.browser.devtools import Browser, Tab
 from tests.fuzz.report_kit import HOSTILE, result, run
 from wsproto_fuzz.conformance.report.folder import write_reports
-from wsproto_fuzz.conformance.verdict import Verdict
+from wsproto_fuzz.conformance.verdict import Run, Verdict
 
 __all__ = ["browser_uri"]
 
@@ -25,9 +25,11 @@ RUNS = [
 ]
 
 
-def on_the_page(uri: str, folder: Path, fragment: str, script: Callable[[Tab], Awaitable[None]]) -> None:
-    """Open the page of ``RUNS`` at ``fragment``, and play the script; the console must stay silent."""
-    address = write_reports(folder, RUNS).as_uri()
+def on_the_page(
+    uri: str, folder: Path, fragment: str, script: Callable[[Tab], Awaitable[None]], runs: Sequence[Run] = RUNS
+) -> None:
+    """Open the page of ``runs`` at ``fragment``, and play the script; the console must stay silent."""
+    address = write_reports(folder, runs).as_uri()
 
     async def main() -> None:
         async with Browser.open(uri) as browser:
@@ -79,6 +81,21 @@ def test_the_address_brings_the_filter_back(browser_uri: str, tmp_path: Path) ->
         assert await tab.run("[group.value, text.value]") == ["ping", "title"]
 
     on_the_page(browser_uri, tmp_path, "#verdict=lax&group=ping&text=title", script)
+
+
+@pytest.mark.parametrize(
+    ("link", "shown"), [("h1 .badge", ["utf8.1"]), (".legend li:first-child a", ["ping.1", "ping.2"])]
+)
+def test_counts_are_links_to_their_cases(browser_uri: str, tmp_path: Path, link: str, shown: list[str]) -> None:
+    follow = (
+        f"new Promise((done) => {{ addEventListener('hashchange', done); document.querySelector('{link}').click(); }})"
+    )
+
+    async def script(tab: Tab) -> None:
+        await tab.run(f"{follow}.then(() => null)")
+        assert await tab.run(SHOWN) == shown
+
+    on_the_page(browser_uri, tmp_path, "", script, RUNS[1:])
 
 
 def test_the_address_of_a_case_unfolds_it(browser_uri: str, tmp_path: Path) -> None:

@@ -99,6 +99,17 @@ def test_without_a_terminal_there_is_a_line_for_each_tenth_and_each_failure() ->
     assert lines[-1] == "20/20, 1 failed"
 
 
+def test_a_failure_is_taken_back() -> None:
+    log = io.StringIO()
+    progress = ProgressBar(log)
+    for verdict in (Verdict.FAIL, Verdict.PASS):
+        progress(result("ping.1.1", verdict), 20, 20)
+    assert log.getvalue().splitlines()[1:] == [
+        "20/20, 1 failed",
+        "✓ ping.1.1  did not fail when it was played again, alone",
+    ]
+
+
 def test_in_a_terminal_there_is_a_bar_that_goes_away() -> None:
     screen = Screen()
     progress = ProgressBar(screen)

@@ -242,6 +242,30 @@ def test_a_failure_counts_if_it_is_seen_again_alone() -> None:
     assert asked == 2
 
 
+def test_a_failure_that_is_not_seen_again_is_taken_back() -> None:
+    told: list[tuple[Verdict, int, int]] = []
+    asked = 0
+
+    async def fail_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            writer.close()
+        else:
+            writer.write(bytes(text("Hello")) + bytes(close(1000)))
+            await reader.read()
+
+    def tell(result: Result, done: int, total: int) -> None:
+        told.append((result.verdict, done, total))
+
+    async def main() -> Run:
+        async with scripted(fail_once) as server:
+            return await judge_server(uri_of(server), [HELLO], peer="a script", progress=tell)
+
+    assert asyncio.run(main()).conforms
+    assert told == [(Verdict.FAIL, 1, 1), (Verdict.PASS, 1, 1)]
+
+
 # ------------------------------------------------------------------------------------------------------------- nobody
 
 

@@ -37,7 +37,7 @@ KEY = b"\x01\x02\x03\x04"
         (Frame(8, b"\x03"), "CLOSE fin 1 byte '\\x03'"),
         (Frame(1, b"x", reserved=4), "TEXT fin rsv1 1 byte"),
         (Frame(1, b"x", reserved=3), "TEXT fin rsv2 rsv3 1 byte 'x'"),
-        (Frame(11), "OPCODE 0xb fin 0 bytes"),
+        (Frame(11), "opcode 0xb fin 0 bytes"),
         (Frame(1, b"x", length_size=8), "TEXT fin length in 8 bytes 1 byte 'x'"),
         (RawFrame(1, b"x", claimed_size=9), "TEXT fin claiming 9 bytes, with 1 byte 'x'"),
     ],
@@ -52,8 +52,8 @@ def test_how_a_frame_is_sent_can_be_told_apart_from_the_frame() -> None:
 
 
 def test_the_beginning_of_a_frame_in_words() -> None:
-    assert describe_rest(b"\x81") == "TEXT, a part of it: the header is incomplete"
-    assert describe_rest(b"\x83\x05He") == "OPCODE 0x3, a part of it: 4 of 7 bytes"
+    assert describe_rest(b"\x81") == "TEXT fin, a part of it: the header is incomplete"
+    assert describe_rest(b"\x83\x05He") == "opcode 0x3 fin, a part of it: 4 of 7 bytes"
 
 
 def test_long_hex_is_shortened_in_the_middle() -> None:
@@ -67,7 +67,7 @@ def test_bytes_are_annotated_frame_by_frame() -> None:
     assert render(lines) == (
         "   1.500 -> PING fin 1 byte 'a'  [89 01 61]\n"
         "   1.500 -> TEXT fin 1 byte 'b'  [81 01 62]\n"
-        "   1.500 -> TEXT, a part of it: 3 of 7 bytes  [81 05 63]"
+        "   1.500 -> TEXT fin, a part of it: 3 of 7 bytes  [81 05 63]"
     )
     assert [line.size for line in lines] == [3, 3, 3]
 

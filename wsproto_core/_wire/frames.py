@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from .._speedups import apply_mask
+from .._types import Opcode
 
-__all__ = ["Frame", "parse_frames"]
+__all__ = ["Frame", "describe_header", "parse_frames", "reserved_words"]
+
+_KNOWN: Final = frozenset(Opcode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,20 @@ def parse_frames(data: bytes) -> Iterator[Frame]:
             length_size=None if size == _fewest(length) else size,
         )
         position = body + length
+
+
+def describe_header(opcode: int, *, final: bool, reserved: int = 0, masked: bool = False) -> str:
+    """What a frame's header says besides its length, in words: ``TEXT fin masked``, ``opcode 0x3 more rsv1``.
+
+    The arguments are what they are in a :class:`Frame`.
+    """
+    name = Opcode(opcode).name if opcode in _KNOWN else f"opcode {opcode:#x}"
+    return " ".join([name, "fin" if final else "more", *reserved_words(reserved), *(["masked"] if masked else [])])
+
+
+def reserved_words(reserved: int) -> list[str]:
+    """The reserved bits that are set: ``["rsv1"]``."""
+    return [f"rsv{bit}" for bit in (1, 2, 3) if reserved & 8 >> bit]
 
 
 def _fewest(length: int) -> int:

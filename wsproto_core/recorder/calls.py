@@ -12,6 +12,7 @@ from .._handshake.server import BY_POLICY, ByPolicy
 from .._headers import Headers, HeadersLike
 from .._protocol.sending import PreparedMessage
 from .._types import Buffer, Message, Opcode
+from .._wire.frames import reserved_words
 from .entries import Value
 from .inbound import FrameHead
 
@@ -60,8 +61,8 @@ def outline(event: Event) -> str:
 
 def outline_of_frame(frame: FrameHead) -> str:
     """A frame in a word or two, without its contents: ``TEXT 5``, ``TEXT more rsv1 100``."""
-    more = "" if frame.final else " more"
-    return f"{_OPCODES[frame.opcode]}{more}{frame.reserved} {frame.length}"
+    more = [] if frame.final else ["more"]
+    return " ".join([_OPCODES[frame.opcode], *more, *reserved_words(frame.reserved), str(frame.length)])
 
 
 def _size(data: Message) -> int:

@@ -56,9 +56,9 @@ class FrameHead(NamedTuple):
         return bool(self.first & _FIN)
 
     @property
-    def reserved(self) -> str:
-        """The reserved bits that are set, in words: `` rsv1``."""
-        return "".join(f" rsv{bit}" for bit in (1, 2, 3) if self.first & 0x80 >> bit)
+    def reserved(self) -> int:
+        """The reserved bits: 0 to 7."""
+        return self.first >> 4 & 7
 
 
 class Part(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from .._types import Opcode
+from .._wire.frames import describe_header
 from .calls import ARGUMENTS
 from .entries import Entry, Flight, Hidden, HiddenText
 from .inbound import FrameHead, Inbound, Kind, Part
@@ -106,6 +106,5 @@ def _payload(data: bytes, part: Part) -> str:
 
 
 def _header(frame: FrameHead) -> str:
-    name = Opcode(frame.opcode).name if frame.opcode in set(Opcode) else f"opcode {frame.opcode:#x}"
-    masked = " masked" if frame.masked else ""
-    return f"{name} {'fin' if frame.final else 'more'}{frame.reserved}{masked} {frame.length} bytes"
+    words = describe_header(frame.opcode, final=frame.final, reserved=frame.reserved, masked=frame.masked)
+    return f"{words} {frame.length} bytes"

@@ -157,12 +157,15 @@ class ExpectEarlyFailure:
     codes: tuple[int, ...] = (1002,)
     #: Echoes of earlier, legal messages that may come first.
     before: tuple[str | bytes, ...] = ()
-    seconds: float = 0.4
+    #: How long it may take: a peer that fails at once need not wait for it, and a busy machine must not look lax.
+    seconds: float = 1.0
 
     def play(self, talk: Talk) -> Play:
         """Wait a moment."""
         heard = talk.heard
-        yield from talk.until(lambda: heard.is_over or works_on(talk, self.before, ()), self.seconds)
+        yield from talk.until(
+            lambda: heard.is_over or works_on(talk, self.before, ()), min(self.seconds, talk.patience)
+        )
         if heard.is_over or works_on(talk, self.before, ()):
             yield from judge_failure(talk, self.codes, self.before, ())
         talk.lapse("The peer waited for more before it failed the connection, though it could have known.")

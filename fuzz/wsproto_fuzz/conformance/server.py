@@ -31,7 +31,8 @@ PATIENCE: Final = 3.0
 #: A peer that fails more cases than these fails them for its own reasons.
 _MAX_DOUBTS: Final = 32
 
-#: Called after each case with its result, the number of cases done so far and the number of all.
+#: Called after each case with its result, the number of cases done so far and the number of all; and once more for a
+#: failure that was not seen again.
 Progress: TypeAlias = Callable[[Result, int, int], None]
 
 
@@ -99,7 +100,12 @@ class _Tester:
 
     async def _confirmed(self, case: Case, result: Result) -> Result:
         """A failure counts if it is seen again, alone: many cases at once can starve a slow peer, or a busy machine."""
-        return await self._play_one(case) if result.verdict is Verdict.FAIL else result
+        if result.verdict is not Verdict.FAIL:
+            return result
+        again = await self._play_one(case)
+        if again.verdict is not Verdict.FAIL and self._progress is not None:
+            self._progress(again, self._done, self._total)
+        return again
 
     async def _play_in_turn(self, case: Case) -> Result:
         async with self._places:

@@ -11,6 +11,7 @@ from hypothesis.stateful import rule
 from wsproto_core import ByteEngine, ClientConnection, Message, Ping, Pong, ServerConnection
 
 from ..strategies import deflate_terms, messages, payloads
+from .joint import send_part
 from .pair import PairMachine, sides
 
 __all__ = ["ConnectionMachine"]
@@ -56,17 +57,9 @@ class ConnectionMachine(PairMachine):
     @rule(index=sides(), message=messages(max_size=200), final=st.booleans())
     def send_part(self, index: int, message: Message, final: bool) -> None:
         """Send a part of a message."""
-        engine, parts = self.station(index).engine, self.parts[index]
-        if not engine.can_send:
-            return
-        if parts and type(message) is not type(parts[0]):
-            message = type(parts[0])()
-        engine.send_fragment(message, final=final)
-        parts.append(message)
-        if final:
-            whole: Any = type(parts[0])()
-            self.sent[index].append(whole.join(parts))
-            parts.clear()
+        engine = self.station(index).engine
+        if engine.can_send and (whole := send_part(engine, self.parts[index], message, final=final)) is not None:
+            self.sent[index].append(whole)
 
     @rule(index=sides(), payload=payloads(max_size=125))
     def ping(self, index: int, payload: bytes) -> None:

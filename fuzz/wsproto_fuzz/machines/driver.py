@@ -26,6 +26,7 @@ from wsproto_core import (
 )
 from wsproto_core.testing import Chance, Chunks, Link, Side, VirtualClock, Wire
 
+from .joint import send_part
 from .pair import sides
 
 __all__ = ["DriverMachine"]
@@ -111,17 +112,9 @@ class DriverMachine(RuleBasedStateMachine):
     @rule(index=sides(), message=_MESSAGES, final=st.booleans())
     def send_part(self, index: int, message: Message, final: bool) -> None:
         """Send a part of a message."""
-        engine, parts = self.side(index).engine, self.parts[index]
-        if not engine.can_send:
-            return
-        if parts and type(message) is not type(parts[0]):
-            message = type(parts[0])()
-        engine.send_fragment(message, final=final)
-        parts.append(message)
-        if final:
-            whole: Any = "" if isinstance(message, str) else b""
-            self.sent[index].append(whole.join(parts))
-            parts.clear()
+        engine = self.side(index).engine
+        if engine.can_send and (whole := send_part(engine, self.parts[index], message, final=final)) is not None:
+            self.sent[index].append(whole)
 
     @rule(index=sides())
     def ping(self, index: int) -> None:

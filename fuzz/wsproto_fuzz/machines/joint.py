@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from wsproto_core import ByteEngine
+from wsproto_core import ByteEngine, Message, WebSocketEngine
 from wsproto_core.testing import BrokenContract, Contract, Endpoint
 
-__all__ = ["Joint", "Station"]
+__all__ = ["Joint", "Station", "send_part"]
 
 #: More rounds than this without rest are an endless loop.
 _ENDLESS: Final = 10_000
@@ -144,3 +144,20 @@ class Joint:
                 station.is_shut = True
             if engine.should_abort or (station.is_shut and station.has_heard_end and not station.written):
                 station.lose(None, self.now)
+
+
+def send_part(engine: WebSocketEngine, parts: list[Message], message: Message, *, final: bool) -> Message | None:
+    """Send ``message`` behind the ``parts`` of one, or nothing where it is of the other type; the whole at the end.
+
+    ``parts`` are those sent so far, and empty again behind the last one.
+    """
+    if parts and type(message) is not type(parts[0]):
+        message = type(parts[0])()
+    engine.send_fragment(message, final=final)
+    parts.append(message)
+    if not final:
+        return None
+    empty: Any = type(message)()
+    whole: Message = empty.join(parts)
+    parts.clear()
+    return whole

@@ -57,7 +57,7 @@ def test_the_headers_of_whole_frames(sent: list[Frame]) -> None:
 
 def test_what_a_header_says() -> None:
     head = FrameHead(0x72, False, 5)
-    assert (head.opcode, head.final, head.reserved) == (2, False, " rsv1 rsv2 rsv3")
+    assert (head.opcode, head.final, head.reserved) == (2, False, 7)
     assert list(frame_heads(bytes(Frame(Opcode.BINARY, bytes(70_000))))) == [FrameHead(0x82, False, 70_000)]
 
 

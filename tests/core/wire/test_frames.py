@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.kit import KEY, frame
-from wsproto_core.frames import Frame, Opcode, parse_frames
+from wsproto_core.frames import Frame, Opcode, describe_header, parse_frames
 
 #: RFC 6455 §5.7, and what the RFC forbids.
 ROWS: list[tuple[str, Frame, str]] = [
@@ -100,3 +100,17 @@ def test_every_frame_survives_the_way_there_and_back(made: list[Frame], rest: by
     parsed = list(parse_frames(data + rest))
     assert parsed[: len(made)] == made
     assert (data + rest).startswith(b"".join(map(bytes, parsed)))
+
+
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        (Frame(Opcode.TEXT, b"x"), "TEXT fin"),
+        (Frame(Opcode.CONTINUATION, final=False, mask=KEY), "CONTINUATION more masked"),
+        (Frame(Opcode.BINARY, reserved=4), "BINARY fin rsv1"),
+        (Frame(3, reserved=3), "opcode 0x3 fin rsv2 rsv3"),
+    ],
+)
+def test_a_header_in_words(one: Frame, words: str) -> None:
+    told = describe_header(one.opcode, final=one.final, reserved=one.reserved, masked=one.mask is not None)
+    assert told == words

@@ -72,15 +72,21 @@ def _portrait(run: Run) -> Markup:
     failed = run.counts[Verdict.FAIL]
     words = f"{plural(failed, 'case')} failed" if failed else "Conforms"
     verdict = Verdict.FAIL if failed else Verdict.PASS
+    badge = element("a", f"{SYMBOLS[verdict]} {words}", class_=f"badge {verdict}", href=f"#verdict={verdict}")
     facts = [f"A {run.side}", _moment(run.began), plural(len(run.results), "case"), amount(run.duration)]
     if run.seed is not None:
         facts.append(f"seed {run.seed}")
     return join(
-        element("h1", run.peer, " ", element("span", f"{SYMBOLS[verdict]} {words}", class_=f"badge {verdict}")),
+        element("h1", run.peer, " ", badge),
         element("p", " · ".join(facts), class_="facts"),
         _bar(run.counts),
-        element("ul", [element("li", _count(v, run.counts[v]), f" {v}") for v in Verdict], class_="legend"),
+        element("ul", [element("li", _counted(verdict, run)) for verdict in Verdict], class_="legend"),
     )
+
+
+def _counted(verdict: Verdict, run: Run) -> Markup:
+    """How many cases have the verdict, as a link to them."""
+    return element("a", _count(verdict, run.counts[verdict]), f" {verdict}", href=f"#verdict={verdict}")
 
 
 def _league(matrix: Matrix) -> Markup:

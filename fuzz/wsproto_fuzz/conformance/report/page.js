@@ -74,7 +74,10 @@
     unfold.textContent = open ? 'Fold' : 'Unfold';
   });
   byId('filters').addEventListener('submit', (event) => event.preventDefault());
-  addEventListener('hashchange', recall);
+  addEventListener('hashchange', () => {
+    recall();
+    if (location.hash.includes('=')) byId('filters').scrollIntoView(); // a link to a view: to those cases
+  });
   addEventListener('keydown', (event) => {
     const typing = event.target.matches?.('input, select, textarea');
     if (event.key === '/' && !typing) { event.preventDefault(); text.focus(); }

@@ -19,20 +19,25 @@ _PARTS = 10
 
 
 class ProgressBar:
-    """Call it with each result as it comes. Failed cases are told at once, in either form."""
+    """Call it with each result as it comes. Failed cases are told at once, in either form; and those that did not fail
+    when they were played again.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._is_terminal = stream.isatty()
-        self._n_failed = 0
+        self._failed: set[str] = set()
         self._told = 0
 
     def __call__(self, result: Result, done: int, total: int) -> None:
         """One more case has its verdict: ``done`` of ``total``."""
         if result.verdict is Verdict.FAIL:
-            self._n_failed += 1
+            self._failed.add(result.case)
             self._line(f"{SYMBOLS[Verdict.FAIL]} {result.case}  {visible(result.title)}: {visible(result.finding)}")
-        counted = f"{done}/{total}" + (f", {self._n_failed} failed" if self._n_failed else "")
+        elif result.case in self._failed:
+            self._failed.remove(result.case)
+            self._line(f"{SYMBOLS[result.verdict]} {result.case}  did not fail when it was played again, alone")
+        counted = f"{done}/{total}" + (f", {len(self._failed)} failed" if self._failed else "")
         if self._is_terminal:
             self._draw(done / total, f"{counted}  {visible(result.group)}")
         elif (part := done * _PARTS // total) != self._told:
@@ -41,7 +46,8 @@ class ProgressBar:
 
     def finish(self) -> None:
         """Take the bar away, and begin anew."""
-        self._n_failed = self._told = 0
+        self._failed.clear()
+        self._told = 0
         if self._is_terminal:
             self._write(_ERASE)
 
