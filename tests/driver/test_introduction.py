@@ -175,6 +175,22 @@ def test_the_last_calls_of_a_server() -> None:
     assert [seconds for seconds, _ in desk.last_calls(0.0)] == [0.0, 0.0]
 
 
+def test_the_last_calls_leave_time_for_introductions() -> None:
+    """Whether they came to their end before or after the first call."""
+    desk, _ = reception()
+    quick, slow, gone = visitor(), visitor(), visitor()
+    for peer in (quick, slow, gone):
+        assert desk.arrive(peer)
+        desk.introducing.add(peer)
+    desk.is_closing = True
+    (_, first), (_, last) = desk.last_calls(10.0)
+    desk.introducing.discard(quick)
+    desk.leave(gone)
+    assert desk.introducing == {slow}
+    assert first() == set()
+    assert last() == {quick, slow}
+
+
 def test_an_answer_that_comes_while_the_server_closes() -> None:
     """``process_request`` has taken its time."""
     desk, _ = reception()
