@@ -191,9 +191,10 @@ class Server(Generic[_P]):
 
     # --- connections --------------------------------------------------------------------------------------------------
 
-    def admit(self, peer: _P, begin: Callable[[], bool]) -> bool:
+    def admit(self, peer: _P, begin: Callable[[], bool], *, introduces: bool = False) -> bool:
         """A new connection: let a thread ``begin`` it, which tells whether there is one to go on with, and run the
-        handler. Returns whether there was room for it.
+        handler. Returns whether there was room for it. ``introduces``: whether there are steps before its engine hears
+        what it says.
 
         From now on it counts, so that there are no more threads than there may be connections.
         """
@@ -201,7 +202,8 @@ class Server(Generic[_P]):
         with self._lock:
             is_admitted = self.reception.arrive(peer)
             if is_admitted:
-                self.reception.introducing.add(peer)
+                if introduces:
+                    self.reception.introducing.add(peer)
                 self._threads.add(thread)
         try:
             if is_admitted:

@@ -50,7 +50,8 @@ class Reception(Generic[_P]):
         self.is_closing: bool = False
         #: Set once it waits for nobody any more: whoever comes now is dropped.
         self.is_closed: bool = False
-        #: Those who have arrived and are being introduced: what they say does not come to their engines yet.
+        #: Those who have arrived, and are introduced by a PROXY header or TLS first: what they say does not come to
+        #: their engines yet.
         self.introducing: set[_P] = set()
         self._places = _Places(max_connections)
         # From the first moment to the end of the transport; and those of them that have not been let in.
@@ -144,11 +145,10 @@ class Reception(Generic[_P]):
         now, the whole ``grace_period``.
         """
         moment = min(grace_period, _MOMENT)
-        introduced = self._everyone - self.introducing
-        return [(moment, partial(self._silent, introduced)), (grace_period - moment, self._last)]
+        return [(moment, partial(self._silent, self.introducing.copy())), (grace_period - moment, self._last)]
 
-    def _silent(self, among: set[_P]) -> set[_P]:
-        engines = [(peer, peer.engine) for peer in self._everyone & among]
+    def _silent(self, apart_from: set[_P]) -> set[_P]:
+        engines = [(peer, peer.engine) for peer in self._everyone - apart_from]
         return {
             peer
             for peer, engine in engines
