@@ -39,9 +39,8 @@ test: lint prepare twin pytest pytest-pure trace ## every gate: what .ci/run cal
 lint: $(VENV)/.dev ## style, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/pyright
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy & mypy=$$!; $(BIN)/pyright; pyright=$$?; wait $$mypy && exit $$pyright
 
 prepare: $(VENV)/.dev ## install the peers that the interop tests talk to
 	$(BIN)/python tools/prepare_peers.py

@@ -1,9 +1,12 @@
-"""What every test folder shares: how hypothesis looks for examples, and what the garbage collector looks through."""
+"""What every test folder shares: how hypothesis looks for examples, what Ctrl-C does, and what the garbage collector
+looks through.
+"""
 
 from __future__ import annotations
 
 import gc
 import os
+import signal
 
 from hypothesis import settings
 
@@ -11,6 +14,14 @@ from hypothesis import settings
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+
+def pytest_configure() -> None:
+    """Heed Ctrl-C, also where a shell that started this in the background has it ignored: processes inherit that, and
+    some tests press it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:

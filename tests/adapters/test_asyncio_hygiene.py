@@ -12,6 +12,7 @@ import pytest
 from tests.adapters.kit import HANDSHAKE, PING, TEXT, Raw, close_frame, echo, eventually, frame, http, url
 from tests.adapters.loops import run_on
 from wsproto_asyncio import Listener, WebSocket, connect, serve
+from wsproto_asyncio.link import Link
 from wsproto_core import Request, Response
 
 # --- logs -------------------------------------------------------------------------------------------------------------
@@ -159,3 +160,23 @@ def test_debug_mode_has_nothing_to_complain_of(kind: str, caplog: pytest.LogCapt
         if "the handler raised" not in record.getMessage() and "took" not in record.getMessage()
     ]
     assert unexpected == []
+
+
+async def test_a_visitor_whose_time_is_up_at_the_last_moment_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The transport is made, and whoever waits for it does not know yet."""
+    made = Link.connection_made
+
+    def cut_off(link: Link, transport: asyncio.BaseTransport) -> None:
+        made(link, transport)
+        (introduction,) = (task for task in asyncio.all_tasks() if "_introduce" in repr(task.get_coro()))
+        introduction.cancel()
+
+    monkeypatch.setattr(Link, "connection_made", cut_off)
+    async with serve(echo, "127.0.0.1", 0, max_connections=1) as server:
+        async with Raw.connect(server.port, handshake=False) as raw:
+            assert await raw.rest() == b""
+        assert not server.reception.everyone
+        monkeypatch.undo()
+        async with connect(url(server)) as ws:
+            await ws.send("there is room")
+            assert await ws.recv() == "there is room"

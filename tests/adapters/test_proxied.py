@@ -23,6 +23,7 @@ from wsproto_core import (
     Role,
     Timeouts,
 )
+from wsproto_core._driver import reception as reception_module
 from wsproto_core.testing.adapter_ends import HANDSHAKE, FarEnd
 
 LOOPBACK = ["127.0.0.0/8"]
@@ -326,7 +327,10 @@ async def stop_accepting(stage: Stage, server: Any) -> None:
 
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "TLS"])
 @on_every_stage()
-async def test_an_introduction_that_has_begun_is_brought_to_its_end(stage: Stage, secure: bool) -> None:
+async def test_an_introduction_that_has_begun_is_brought_to_its_end(
+    stage: Stage, secure: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reception_module, "_MOMENT", 0.0)  # however long it takes
     ssl = stage.server_tls if secure else None
     async with serving(stage, "serve", echo, proxied_by=LOOPBACK, ssl=ssl) as server:
         stream = await stage.dial(server.port)

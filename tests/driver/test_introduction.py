@@ -76,6 +76,9 @@ def test_a_plan_knows_its_proxies() -> None:
     assert proxied is not None
     assert rest == GET
     assert walk(ListenPlan(port=0).introduction(PROXY, secure=False)) == ([], None, b"")
+    assert plan.must_be_introduced(PROXY, secure=False)
+    assert not ListenPlan(port=0).must_be_introduced(PROXY, secure=False)
+    assert ListenPlan(port=0).must_be_introduced(PROXY, secure=True)
     with pytest.raises(ValueError, match="proxied_by"):
         ListenPlan(port=0, proxied_by=["example.com"])
 
@@ -173,6 +176,22 @@ def test_the_last_calls_of_a_server() -> None:
     assert not desk.arrive(visitor())
     assert not desk.approach(object())
     assert [seconds for seconds, _ in desk.last_calls(0.0)] == [0.0, 0.0]
+
+
+def test_the_last_calls_leave_time_for_introductions() -> None:
+    """Whether they came to their end before or after the first call."""
+    desk, _ = reception()
+    quick, slow, gone, silent = visitor(), visitor(), visitor(), visitor()
+    for peer in (quick, slow, gone, silent):
+        assert desk.arrive(peer)
+    desk.introducing |= {quick, slow, gone}
+    desk.is_closing = True
+    (_, first), (_, last) = desk.last_calls(10.0)
+    desk.introducing.discard(quick)
+    desk.leave(gone)
+    assert desk.introducing == {slow}
+    assert first() == {silent}
+    assert last() == {quick, slow, silent}
 
 
 def test_an_answer_that_comes_while_the_server_closes() -> None:

@@ -113,9 +113,13 @@ class _Door(Generic[_P]):
     def _introduced(self, sock: socket.socket, peer: _P, address: Any, task: asyncio.Task[None]) -> None:
         """Also called where the task was cancelled before it began."""
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
-        if peer.link.transport is None and error is not None:
+        if error is None:
+            return
+        if peer.link.transport is None:
             sock.close()
             self._server.reception.retreat(sock, address, error)
+        else:  # cut off at the last moment: uvloop closes the transport that it has made, and does not tell
+            peer.link.connection_lost(None)
 
     def _admit(self, sock: socket.socket, peer: _P) -> None:
         if not self._server.reception.arrive(peer, sock):

@@ -131,6 +131,8 @@ class Link(asyncio.BufferedProtocol, Waiters):
         return self._can_write_eof() and not self._has_ended
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self.is_lost:
+            return
         self.is_lost = True
         self._after_input(self.engine.transport_lost(exc, self._loop.time()))
         if self._timer is not None:

@@ -71,7 +71,9 @@ class _Door(Generic[_P]):
         peer = self._make_peer(self._plan.engine(since), watch=self._server.watch)
         peer.link.on_abort = functools.partial(_shut, sock)
         peer.link.on_lost = functools.partial(self._server.tell, peer)
-        if not self._server.admit(peer, functools.partial(self._begin, peer, visitor, address, since)):
+        begin = functools.partial(self._begin, peer, visitor, address, since)
+        introduces = self._plan.where.must_be_introduced(address, secure=self._ssl is not None)
+        if not self._server.admit(peer, begin, introduces=introduces):
             visitor.close()
 
     def _begin(self, peer: _P, visitor: Plain, address: Any, since: float) -> bool:

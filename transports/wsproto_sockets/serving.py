@@ -133,7 +133,9 @@ class Server(ServerFacts[BlockingListening], Generic[_P]):
 
     def _see_off(self, grace_period: float) -> None:
         """Wait for everyone, and drop who does not go."""
-        for seconds, overdue in self.reception.last_calls(grace_period):
+        with self._lock:
+            last_calls = self.reception.last_calls(grace_period)
+        for seconds, overdue in last_calls:
             self._finish(seconds)
             with self._lock:
                 dropped = overdue()
@@ -171,9 +173,10 @@ class Server(ServerFacts[BlockingListening], Generic[_P]):
 
     # --- connections --------------------------------------------------------------------------------------------------
 
-    def admit(self, peer: _P, begin: Callable[[], bool]) -> bool:
+    def admit(self, peer: _P, begin: Callable[[], bool], *, introduces: bool = False) -> bool:
         """A new connection: let a thread ``begin`` it, which tells whether there is one to go on with, and run the
-        handler. Returns whether there was room for it.
+        handler. Returns whether there was room for it. ``introduces``: whether there are steps before its engine hears
+        what it says.
 
         From now on it counts, so that there are no more threads than there may be connections.
         """
@@ -181,6 +184,8 @@ class Server(ServerFacts[BlockingListening], Generic[_P]):
         with self._lock:
             is_admitted = self.reception.arrive(peer)
             if is_admitted:
+                if introduces:
+                    self.reception.introducing.add(peer)
                 self._threads.add(thread)
         try:
             if is_admitted:
@@ -194,13 +199,19 @@ class Server(ServerFacts[BlockingListening], Generic[_P]):
     def _live(self, peer: _P, begin: Callable[[], bool]) -> None:
         """The life of a connection's handler, up to the end of both."""
         try:
-            if begin() and self._receive(peer):
+            if self._introduce(peer, begin) and self._receive(peer):
                 self._run(peer)
             peer.wait_closed()
         except (OSError, RuntimeError) as error:  # no descriptor or no thread for the link
             Link.log.error("%r could not be served", peer, exc_info=error)
         finally:
             self._leave(peer, threading.current_thread())
+
+    def _introduce(self, peer: _P, begin: Callable[[], bool]) -> bool:
+        is_introduced = begin()
+        with self._lock:
+            self.reception.introducing.discard(peer)
+        return is_introduced
 
     def _leave(self, peer: _P, thread: threading.Thread) -> None:
         with peer.changing(), self._lock:  # its counts are read

@@ -50,6 +50,9 @@ class Reception(Generic[_P]):
         self.is_closing: bool = False
         #: Set once it waits for nobody any more: whoever comes now is dropped.
         self.is_closed: bool = False
+        #: Those who have arrived, and are introduced by a PROXY header or TLS first: what they say does not come to
+        #: their engines yet.
+        self.introducing: set[_P] = set()
         self._places = _Places(max_connections)
         # From the first moment to the end of the transport; and those of them that have not been let in.
         self._everyone: set[_P] = set()
@@ -73,6 +76,7 @@ class Reception(Generic[_P]):
     def leave(self, peer: _P) -> None:
         """The transport of ``peer`` is gone."""
         self._everyone.discard(peer)
+        self.introducing.discard(peer)
         self.open.discard(peer)  # if it was let in so late that its end had been told
         self._places.give_back(peer)
         self._tally.add_ended(peer)
@@ -137,13 +141,14 @@ class Reception(Generic[_P]):
         """The end of a server that :attr:`is_closing` and has said goodbye to those who are open: how many seconds to
         wait for everyone, and whom to drop then.
 
-        Who has connected and not begun to speak gets a moment, handshakes that have begun the whole ``grace_period``.
+        Who has connected and not begun to speak gets a moment; handshakes that have begun, and who is being introduced
+        now, the whole ``grace_period``.
         """
         moment = min(grace_period, _MOMENT)
-        return [(moment, self._silent), (grace_period - moment, self._last)]
+        return [(moment, partial(self._silent, self.introducing.copy())), (grace_period - moment, self._last)]
 
-    def _silent(self) -> set[_P]:
-        engines = [(peer, peer.engine) for peer in self._everyone]
+    def _silent(self, apart_from: set[_P]) -> set[_P]:
+        engines = [(peer, peer.engine) for peer in self._everyone - apart_from]
         return {
             peer
             for peer, engine in engines
