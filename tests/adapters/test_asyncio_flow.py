@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import tracemalloc
+from collections.abc import Callable, Sequence
+
+import pytest
 
 from tests.adapters.kit import deaf_socket, drain, eventually, url
 from wsproto_asyncio import WebSocket, broadcast, connect, serve
@@ -105,3 +109,48 @@ async def test_a_broadcast_does_not_write_to_a_transport_that_breaks() -> None:
         assert broadcast([ws], "news") == []
         assert ws.statistics.bytes_sent == sent
         assert ws.engine.bytes_queued == 6
+
+
+# --- large messages ---------------------------------------------------------------------------------------------------
+
+Write = Callable[[int, Sequence[bytes | memoryview]], int]
+LARGE = 1_000_000
+
+
+def broken(_write: Write, _descriptor: int, _buffers: Sequence[bytes | memoryview]) -> int:
+    raise OSError
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        lambda write, descriptor, buffers: write(descriptor, buffers),
+        lambda write, descriptor, buffers: write(descriptor, buffers[:3]),
+        lambda write, descriptor, buffers: write(descriptor, [memoryview(buffers[0])[:1]]),
+        lambda write, descriptor, buffers: write(descriptor, [buffers[0], memoryview(buffers[1])[:-1]]),
+        broken,
+    ],
+    ids=["most of it", "three buffers", "one byte", "but one byte", "nothing"],
+)
+async def test_large_messages_come_whole_whatever_the_socket_takes_at_once(
+    monkeypatch: pytest.MonkeyPatch, behave: Callable[[Write, int, Sequence[bytes | memoryview]], int]
+) -> None:
+    write, calls = os.writev, 0
+
+    def writev(descriptor: int, buffers: Sequence[bytes | memoryview]) -> int:
+        nonlocal calls
+        calls += 1
+        return behave(write, descriptor, buffers)
+
+    monkeypatch.setattr(os, "writev", writev)
+    messages = ["x" * LARGE, b"y" * LARGE, "é" * LARGE, "short"]
+
+    async def feed(ws: WebSocket) -> None:
+        for message in messages:
+            await ws.send(message)
+        await drain(ws)
+
+    limits = Limits(message_size=2 * LARGE)
+    async with serve(feed, "127.0.0.1", 0) as server, connect(f"ws://127.0.0.1:{server.port}", limits=limits) as ws:
+        assert [await ws.recv() for _ in messages] == messages
+    assert calls > 1

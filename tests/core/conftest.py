@@ -42,6 +42,7 @@ def in_use(twin: Twin) -> Iterator[Twin]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(receiving, "FrameDecoder", twin.codec)
         patch.setattr(sending, "FrameBuffer", twin.leaves.FrameBuffer)
+        patch.setattr(sending, "utf8_of", twin.leaves.utf8_of)
         patch.setattr(flow, "FrameQueue", twin.frames)
         patch.setattr(_speedups, "FrameQueue", twin.frames)  # for the tests themselves
         patch.setattr(frames, "apply_mask", twin.leaves.apply_mask)

@@ -39,7 +39,7 @@ class HandLink:
 
     def __init__(self, engine: ServerConnection) -> None:
         self.engine = engine
-        self.written: list[bytes] = []
+        self.written: list[bytes | memoryview] = []
         self.takes_more = True
         self.is_lost = False
 

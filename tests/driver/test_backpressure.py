@@ -293,5 +293,5 @@ def test_whatever_one_read_provokes_leaves_in_one_write() -> None:
         if isinstance(event, str):
             server.send(event)
     (buffer,) = server.data_to_send()
-    assert len(list(parse_frames(buffer))) == 20
+    assert len(list(parse_frames(bytes(buffer)))) == 20
     assert server.data_to_send() == []

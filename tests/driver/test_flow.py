@@ -33,7 +33,7 @@ def put(outbox: Outbox, *payloads: bytes, urgent: bool = False) -> None:
         outbox.put_message(Opcode.BINARY, payload, None, urgent)
 
 
-def frames(buffers: Sequence[bytes]) -> list[Frame]:
+def frames(buffers: Sequence[bytes | memoryview]) -> list[Frame]:
     return list(parse_frames(b"".join(buffers)))
 
 

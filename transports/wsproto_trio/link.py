@@ -225,7 +225,7 @@ class Link(Waiters):
                     self._writer.unpark_all()
                     return
 
-    def _sent_at_once(self, sock: socket.socket, buffer: bytes) -> int:
+    def _sent_at_once(self, sock: socket.socket, buffer: bytes | memoryview) -> int:
         try:
             return sock.send(buffer)
         except BlockingIOError:

@@ -144,7 +144,7 @@ class EngineBase(ABC):
 
     # --- out, to the world --------------------------------------------------------------------------------------------
 
-    def data_to_send(self) -> list[bytes]:
+    def data_to_send(self) -> list[bytes | memoryview]:
         """Take the next batch of bytes, as buffers for one vectored write; empty when nothing waits.
 
         Call it until it is empty, or until the transport wants no more: what has not been taken can still be overtaken.

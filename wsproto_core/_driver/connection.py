@@ -24,7 +24,7 @@ from typing import Final
 
 from .._errors import LocalProtocolError
 from .._events import Event
-from .._protocol.sending import PreparedMessage, encode_message
+from .._protocol.sending import PreparedMessage, payload_of
 from .._protocol.states import Phase
 from .._types import MAX_CONTROL_PAYLOAD, Buffer, Message, Opcode, Receive, Role
 from .arguments import as_bytes
@@ -51,13 +51,11 @@ class Connection(Engine):
         """
         self._now = self._keepalive.last_life = now
         self._statistics.bytes_received += len(data)
-        if type(data) is not bytes:
-            data = bytes(data)
         if self._closing.may_receive:
-            events = self._decode(data) if self._backlog is None else self._expand(data)
+            events = self._decode(data) if self._backlog is None else self._expand(bytes(data))
         elif self._closing.phase is Phase.CONNECTING:
             self._start(now)
-            events = self._receive_handshake(data)
+            events = self._receive_handshake(bytes(data))
         else:
             events = []
         return self._with_undelivered(events) if self._undelivered else events
@@ -100,7 +98,7 @@ class Connection(Engine):
 
         ``compress`` counts with the first part. Raises what :meth:`send` raises.
         """
-        opcode, payload = encode_message(data)
+        opcode, payload = payload_of(data)
         self._check_can_send()
         if self._pipeline is not None:
             raise LocalProtocolError("a pipeline seals whole messages: send_fragment() is not possible")
@@ -140,7 +138,7 @@ class Connection(Engine):
 
     def _send_with_care(self, message: Message | Buffer, compress: bool | None, urgent: bool) -> None:
         """Send a message that may not be sent, or not as it is, or not yet."""
-        opcode, payload = encode_message(message)
+        opcode, payload = payload_of(message)
         self._check_can_send()
         self._outbox.sender.check_message()
         if self._pipeline is not None:
@@ -148,7 +146,7 @@ class Connection(Engine):
         self._outbox.put_message(opcode, payload, compress, urgent)
         self._message_sent()
 
-    def _sealed(self, message: Message | Buffer, *, urgent: bool) -> tuple[Opcode, bytes]:
+    def _sealed(self, message: Message | Buffer, *, urgent: bool) -> tuple[Opcode, bytes | memoryview]:
         """What is sent instead of ``message``, and sent for sure: a gap would look like a lost message."""
         assert self._pipeline is not None, "there is a pipeline"
         if urgent:

@@ -18,7 +18,7 @@ from .._events import Closed, Event, Fragment, Ping, Pong
 from .._protocol.receiving import CloseFrame, conclusion, make_decoder
 from .._protocol.sending import Sender
 from .._speedups import FrameDecoder
-from .._types import Opcode, Receive, Role, Timer
+from .._types import Buffer, Opcode, Receive, Role, Timer
 from .base import EngineBase
 from .expansion import SLICE_SIZE, Backlog
 from .flow import ControlRate
@@ -114,7 +114,7 @@ class Engine(EngineBase):
 
     # --- receiving ----------------------------------------------------------------------------------------------------
 
-    def _decode(self, data: bytes) -> list[Event]:
+    def _decode(self, data: Buffer) -> list[Event]:
         decoder, rate = self._decoder, self._control_rate
         assert decoder is not None, "an open connection has a decoder"
         assert rate is not None, "an open connection counts control frames"

@@ -79,7 +79,7 @@ class Outbox:
         """Queue ``data`` as it is, behind what is ready."""
         self.frames.put_bytes(data)
 
-    def put_message(self, opcode: Opcode, payload: bytes, compress: bool | None, urgent: bool) -> None:
+    def put_message(self, opcode: Opcode, payload: bytes | memoryview, compress: bool | None, urgent: bool) -> None:
         """Make a frame of a message, or let it wait for its turn where it is large or much is ready already."""
         if not self._takes_frames or len(payload) > self._fragment_size:
             self._enqueue(Outgoing(opcode, payload, compress, urgent=urgent))
@@ -94,7 +94,7 @@ class Outbox:
         else:
             self.frames.put_bytes(frame)
 
-    def put_part(self, opcode: Opcode, payload: bytes, final: bool, compress: bool | None) -> None:
+    def put_part(self, opcode: Opcode, payload: bytes | memoryview, final: bool, compress: bool | None) -> None:
         """Queue a part of a message that the application sends in parts."""
         self._enqueue(self.sender.part(opcode, payload, final, compress))
 
@@ -152,7 +152,7 @@ class Outbox:
 
     # --- out ----------------------------------------------------------------------------------------------------------
 
-    def take(self) -> list[bytes]:
+    def take(self) -> list[bytes | memoryview]:
         """The next batch, as buffers for one vectored write; empty when there is nothing to send."""
         if self._owed_pong is not None:
             payload, self._owed_pong = self._owed_pong, None
@@ -179,7 +179,7 @@ class Outbox:
         else:
             self.sender.next_frame(item, self._fragment_size)
 
-    def _put_close_frame(self, payload: bytes) -> None:
+    def _put_close_frame(self, payload: bytes | memoryview) -> None:
         self.frames.put_frame(FIN | Opcode.CLOSE, payload, 0, len(payload))
 
 

@@ -162,7 +162,7 @@ class ByteEngine(PeerEngine, Protocol):
         """``n_bytes`` given out earlier have left this machine's hands."""
         ...
 
-    def data_to_send(self) -> list[bytes]:
+    def data_to_send(self) -> list[bytes | memoryview]:
         """Take the next batch of bytes; empty when nothing waits."""
         ...
 

@@ -11,14 +11,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from .._errors import LocalProtocolError
-from .._speedups import FrameBuffer, FrameQueue
+from .._speedups import FrameBuffer, FrameQueue, utf8_of
 from .._types import Buffer, Message, Opcode
 from .states import OUTGOING, Part, Position, follow
 
 if TYPE_CHECKING:
     from .._extensions.base import MessageTransform
 
-__all__ = ["FIN", "Outgoing", "PreparedMessage", "Sender", "encode_message"]
+__all__ = ["FIN", "Outgoing", "PreparedMessage", "Sender", "encode_message", "payload_of"]
 
 #: The bit of a frame that is the last of its message (RFC 6455 §5.2).
 FIN: Final = 0x80
@@ -36,13 +36,19 @@ _PARTS: Final = MappingProxyType(
 
 
 def encode_message(message: Message | Buffer) -> tuple[Opcode, bytes]:
-    """Opcode and payload of ``message``; a mutable buffer is copied, so that it may change afterwards.
+    """What :func:`payload_of` gives, as ``bytes``."""
+    opcode, payload = payload_of(message)
+    return opcode, bytes(payload)
+
+
+def payload_of(message: Message | Buffer) -> tuple[Opcode, bytes | memoryview]:
+    """Opcode and payload of ``message``, which never changes: a mutable buffer is copied, a long text need not be.
 
     Raises :exc:`LocalProtocolError` for text that is not valid Unicode and :exc:`TypeError` for anything else.
     """
     if isinstance(message, str):
         try:
-            return Opcode.TEXT, message.encode()
+            return Opcode.TEXT, utf8_of(message)
         except UnicodeEncodeError as error:
             raise LocalProtocolError(
                 f"message: a lone surrogate at index {error.start} is not valid Unicode (RFC 6455 §8.1)"
@@ -92,7 +98,7 @@ class Outgoing:
     def __init__(
         self,
         opcode: Opcode,
-        payload: bytes,
+        payload: bytes | memoryview,
         compress: bool | None = None,
         *,
         begins: bool = True,
@@ -147,7 +153,7 @@ class Sender:
         if self._position is not Position.BETWEEN_MESSAGES:
             follow(OUTGOING, self._position, Part.MESSAGE)
 
-    def part(self, opcode: Opcode, payload: bytes, final: bool, compress: bool | None) -> Outgoing:
+    def part(self, opcode: Opcode, payload: bytes | memoryview, final: bool, compress: bool | None) -> Outgoing:
         """The next part of a message that the application sends in parts."""
         begins = self._position is Position.BETWEEN_MESSAGES
         self._position = follow(OUTGOING, self._position, _PARTS[opcode, final])
@@ -155,7 +161,7 @@ class Sender:
 
     # --- frames -------------------------------------------------------------------------------------------------------
 
-    def message(self, opcode: int, payload: bytes, compress: bool | None) -> None:
+    def message(self, opcode: int, payload: bytes | memoryview, compress: bool | None) -> None:
         """Make one frame of a whole message."""
         first = FIN | opcode
         for transform in self._chosen(len(payload), compress):
@@ -183,7 +189,7 @@ class Sender:
         final = item.ends and item.offset == len(item.payload)
         payload, stop = item.payload, item.offset
         if self._active:
-            payload = payload[start:stop]
+            payload = memoryview(payload)[start:stop]
             for transform in self._active:
                 payload = transform.encode(payload, final)
             start, stop = 0, len(payload)

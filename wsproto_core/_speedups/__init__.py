@@ -21,6 +21,7 @@ __all__ = [
     "apply_mask",
     "complete_utf8",
     "memory_of",
+    "utf8_of",
 ]
 
 #: Whether the hot code is the compiled one; in Python it does the same, slower.
@@ -30,9 +31,9 @@ if IS_COMPILED:
     from .codec_c import FrameDecoder
     from .frames_c import FrameQueue
     from .inbox_c import Inbox
-    from .leaves_c import FrameBuffer, apply_mask, complete_utf8, memory_of
+    from .leaves_c import FrameBuffer, apply_mask, complete_utf8, memory_of, utf8_of
 else:
     from .codec_py import FrameDecoder
     from .frames_py import FrameQueue
     from .inbox_py import Inbox
-    from .leaves_py import FrameBuffer, apply_mask, complete_utf8, memory_of
+    from .leaves_py import FrameBuffer, apply_mask, complete_utf8, memory_of, utf8_of

@@ -26,6 +26,10 @@ cdef class FrameDecoder:
     cdef bint _in_message
     cdef MessageBuffer _message
 
+    @cython.locals(position=Py_ssize_t, end=Py_ssize_t, head=bytes)
+    cdef bytes _take_large(self, data, list events)
+    @cython.locals(length=int)
+    cdef bint _announces_much(self, bytes head) except -1
     @cython.locals(
         end=Py_ssize_t, position=Py_ssize_t, body=Py_ssize_t, stop=Py_ssize_t,
         mask_bit=int, header_size=int, first=int, length=int, short=int, key_in=bytes,
@@ -45,12 +49,12 @@ cdef class FrameDecoder:
     cdef _begin(self, int first, uint64_t length)
     cdef tuple _transforms_for(self, int first)
     @cython.locals(stop=Py_ssize_t, left=uint64_t, size=uint64_t)
-    cdef Py_ssize_t _payload(self, bytes data, Py_ssize_t position, Py_ssize_t end, list events) except -1
+    cdef Py_ssize_t _payload(self, data, Py_ssize_t position, Py_ssize_t end, list events) except -1
     cdef _check_close(self, bytes payload)
     cdef Py_ssize_t _control(self, list events, Py_ssize_t stop, Py_ssize_t end) except -1
     @cython.locals(frame_ends=bint, final=bint, completeness=int, piece=bytes)
-    cdef _data(self, bytes data, Py_ssize_t position, Py_ssize_t stop, list events)
-    cdef _gather(self, bytes data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at, uint64_t more)
+    cdef _data(self, data, Py_ssize_t position, Py_ssize_t stop, list events)
+    cdef _gather(self, data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at, uint64_t more)
     cdef _hand_over(self, ready, bint final, list events)
     cdef _fail(self, violation, detail)
     cdef _release(self)

@@ -9,6 +9,8 @@ This file runs in Python and, compiled with the C types of ``codec_c.pxd``, as `
 What lives here: RFC 6455 §5 as a receiver must enforce it. What must not: the closing handshake, time, and any policy.
 """
 
+# budget: one class, which is compiled as one
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -24,6 +26,7 @@ from .leaves_py import MessageBuffer, complete_utf8, unmask, unmask_text
 if TYPE_CHECKING:
     from .._config import Limits
     from .._extensions.base import MessageTransform
+    from .._types import Buffer
 
 __all__ = ["FrameDecoder"]
 
@@ -49,6 +52,10 @@ _MAX_TWO_BYTES: Final = 0xFFFF
 #: Where a message is handed over: when it, or a frame of it, is complete, or whenever something has come.
 _GRANULARITY: Final = (Receive.CHUNKS, Receive.FRAGMENTS, Receive.MESSAGES)
 _WHOLE_MESSAGES: Final = 2
+
+#: The longest header, and what is large: where a copy costs more than another way around.
+_MAX_HEADER: Final = 14
+_LARGE: Final = 0x4000
 
 _INCOMPLETE: Final = -1
 #: What no length is, and a limit below every length.
@@ -133,25 +140,45 @@ class FrameDecoder:
         """Whether a message, or a frame of one, has begun and not ended."""
         return self._in_message
 
-    def decode(self, data: bytes) -> list[Event]:
-        """The events that ``data`` completes."""
+    def decode(self, data: Buffer) -> list[Event]:
+        """The events that ``data`` completes. What is large is taken from where it is; nothing of ``data`` is kept."""
         events: list[Event] = []
         self.controls = 0
         self.only_messages = True
         if self.failure is not None or self.close_payload is not None:
             return events
-        if self._carry:
-            data = self._carry + data
-            self._carry = b""
         try:
-            self._decode(data, events)
+            self._decode(data if type(data) is bytes else self._take_large(memoryview(data), events), events)
         except RemoteProtocolError as offence:
             self._fail(offence.violation, offence.detail)
         except UnicodeDecodeError as error:
             self._fail(Violation.INVALID_UTF8, error.reason)
         return events
 
+    def _take_large(self, data: memoryview, events: list[Event]) -> bytes:
+        """Take the large frames that ``data`` begins with, or goes on with; return what is behind them, copied."""
+        if not data.c_contiguous:
+            return bytes(data)
+        data = data.cast("B")
+        position, end = 0, len(data)
+        while end - position >= _LARGE and not self._carry:
+            if not self._remaining:
+                head = bytes(data[position : position + _MAX_HEADER])
+                if not self._announces_much(head):
+                    break
+                position += self._header(head, 0, _MAX_HEADER)
+            position = self._payload(data, position, end, events)
+        return bytes(data[position:])
+
+    def _announces_much(self, head: bytes) -> bool:
+        """Whether a frame that begins with ``head`` is large."""
+        length = head[1] & ~_MASKED
+        return length > _TWO_BYTES or (length == _TWO_BYTES and head[2] << 8 >= _LARGE)
+
     def _decode(self, data: bytes, events: list[Event]) -> None:
+        if self._carry:
+            data = self._carry + data
+            self._carry = b""
         end = len(data)
         position = self._payload(data, 0, end, events) if self._remaining else 0
         mask_bit = self._mask_bit
@@ -305,7 +332,7 @@ class FrameDecoder:
 
     # --- payloads: taken as they come ---------------------------------------------------------------------------------
 
-    def _payload(self, data: bytes, position: int, end: int, events: list[Event]) -> int:
+    def _payload(self, data: Buffer, position: int, end: int, events: list[Event]) -> int:
         """Take what has come of the current frame's payload; return where it ends."""
         left = end - position
         size = self._remaining if self._remaining < left else left
@@ -351,7 +378,7 @@ class FrameDecoder:
         events.append(Ping(payload) if self._opcode == _PING else Pong(payload))
         return stop
 
-    def _data(self, data: bytes, position: int, stop: int, events: list[Event]) -> None:
+    def _data(self, data: Buffer, position: int, stop: int, events: list[Event]) -> None:
         """Take a piece of a message, and hand over what is complete enough."""
         frame_ends = not self._remaining
         final = frame_ends and self._fin != 0
@@ -368,7 +395,7 @@ class FrameDecoder:
         else:
             self._message.check()
 
-    def _gather(self, data: bytes, start: int, stop: int, key_in: bytes, key_at: int, more: int) -> None:
+    def _gather(self, data: Buffer, start: int, stop: int, key_in: bytes, key_at: int, more: int) -> None:
         """Add a piece to the message, unless that makes it too big."""
         self._received += stop - start
         self._check_message_size(self._received)

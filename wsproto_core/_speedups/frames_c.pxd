@@ -13,7 +13,7 @@ cdef class FrameQueue:
     cdef public bint is_open, is_direct
     cdef public Py_ssize_t messages
     cdef readonly Py_ssize_t size, bytes_taken
-    cdef Py_ssize_t _max_size, _max_payload, _key_at
+    cdef Py_ssize_t _max_size, _max_payload, _max_text, _key_at
     cdef object _entropy
     cdef bytes _keys
     cdef list _whole
@@ -23,7 +23,7 @@ cdef class FrameQueue:
     cpdef bint put_message(self, message) except -1
     cpdef bint pass_frame(self, bytes frame) except -1
     @cython.locals(length=Py_ssize_t)
-    cpdef put_frame(self, int first, bytes payload, Py_ssize_t start, Py_ssize_t stop)
+    cpdef put_frame(self, int first, payload, Py_ssize_t start, Py_ssize_t stop)
     cpdef put_bytes(self, bytes data)
     cpdef put_ahead(self, int first, bytes payload)
     cpdef keep_ahead(self)

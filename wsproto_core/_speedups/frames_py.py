@@ -48,6 +48,7 @@ class FrameQueue:
         "_last",
         "_max_payload",
         "_max_size",
+        "_max_text",
         "_whole",
         "bytes_taken",
         "is_direct",
@@ -68,12 +69,13 @@ class FrameQueue:
         self.bytes_taken = 0
         self._max_size = min(max_size, _HIGHEST_LIMIT)
         self._max_payload = min(max_payload, _HIGHEST_LIMIT)
+        self._max_text = min(self._max_payload, _JOIN_SIZE)  # longer ones need not be copied, the long way
         self._entropy: Callable[[int], bytes] | None = None
         self._keys = b""
         self._key_at = 0
         # In the order they leave: what overtakes messages, buffers that are whole, and the one that still grows.
         self._ahead = FrameBuffer()
-        self._whole: list[bytes] = []
+        self._whole: list[bytes | memoryview] = []
         self._last = FrameBuffer()
 
     def mask(self, entropy: Callable[[int], bytes]) -> None:
@@ -88,7 +90,7 @@ class FrameQueue:
             return False
         if type(message) is str:
             length = len(message)
-            if length * _CHARACTER_SIZE > self._max_payload:
+            if length * _CHARACTER_SIZE > self._max_payload and (length > self._max_text or not message.isascii()):
                 return False
             self._begin_frame(length)
             try:
@@ -110,13 +112,13 @@ class FrameQueue:
         self.bytes_taken += len(frame)
         return True
 
-    def put_frame(self, first: int, payload: bytes, start: int, stop: int) -> None:
-        """Queue a frame with ``payload[start:stop]``, whose first byte is ``first``."""
+    def put_frame(self, first: int, payload: bytes | memoryview, start: int, stop: int) -> None:
+        """Queue a frame with ``payload[start:stop]``, whose first byte is ``first``. It must not change any more."""
         length = stop - start
-        if length > _JOIN_SIZE and length == len(payload) and self._entropy is None:
+        if length > _JOIN_SIZE and self._entropy is None:
             self.size += self._last.add_header(first, length) + length
             self._seal()
-            self._whole.append(payload)
+            self._whole.append(payload if length == len(payload) else memoryview(payload)[start:stop])
         else:
             self._begin_frame(length)
             self.size += self._last.add(first, payload, start, stop, self._keys, self._key_at)
@@ -146,12 +148,14 @@ class FrameQueue:
 
     # --- out ----------------------------------------------------------------------------------------------------------
 
-    def take(self) -> list[bytes]:
+    def take(self) -> list[bytes | memoryview]:
         """Everything that is queued, as buffers for one vectored write; empty when there is nothing."""
         if not self.size:
             return []
         self._seal()
-        buffers = [self._ahead.take(), *self._whole] if self._ahead.size else self._whole
+        buffers: list[bytes | memoryview] = self._whole
+        if self._ahead.size:
+            buffers.insert(0, self._ahead.take())
         if len(buffers) > 1 and self.size <= _JOIN_SIZE:
             buffers = [b"".join(buffers)]
         self.bytes_taken += self.size

@@ -18,6 +18,9 @@ enum { WSPROTO_MAX_HEADER = 14 };
 /* The room for frames that come one behind the other, in bytes: more than most are, and soon outgrown by many. */
 enum { WSPROTO_SEVERAL_FRAMES = 4096 };
 
+/* From this size on, in bytes, a view of a text is cheaper than a copy. */
+enum { WSPROTO_LONG_TEXT = 4096 };
+
 /* Write `size` bytes of `from` to `to`: combined with the four bytes of `key` (RFC 6455 section 5.3), or as they are
  * if `key` is NULL. Return whether all that was written is ASCII. */
 static inline int wsproto_copy(unsigned char *__restrict to, const unsigned char *__restrict from, size_t size,

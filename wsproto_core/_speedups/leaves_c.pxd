@@ -3,10 +3,14 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
 
-cpdef bytes unmask(bytes data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at)
-cpdef str unmask_text(bytes data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at)
+cpdef bytes unmask(data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at)
+cpdef str unmask_text(data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at)
 cpdef Py_ssize_t complete_utf8(data) except -1
 cpdef Py_ssize_t memory_of(item) except -1
+
+
+cdef class _Characters:
+    cdef str _text
 
 
 cdef class MessageBuffer:
@@ -14,7 +18,7 @@ cdef class MessageBuffer:
     cdef Py_ssize_t _size, _room, _checked
     cdef bint _is_text, _is_ascii
 
-    cpdef add(self, bytes data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at, uint64_t more)
+    cpdef add(self, data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at, uint64_t more)
     cpdef check(self)
     cpdef take(self, bint final)
     cdef str _decoded(self, bytes data, bint final)
@@ -32,11 +36,11 @@ cdef class FrameBuffer:
     cdef readonly Py_ssize_t size
 
     cpdef Py_ssize_t add(
-        self, int first, bytes payload, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at
+        self, int first, payload, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at
     ) except -1
     cpdef Py_ssize_t add_text(self, int first, str text, bytes key_in, Py_ssize_t key_at) except -1
     cpdef Py_ssize_t add_header(self, int first, uint64_t length) except -1
-    cpdef add_bytes(self, bytes data)
+    cpdef add_bytes(self, data)
     cpdef bytes take(self)
     cdef Py_ssize_t _frame(
         self, int first, const unsigned char *payload, Py_ssize_t size, const unsigned char *key

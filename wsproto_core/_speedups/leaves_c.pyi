@@ -6,6 +6,7 @@ from .leaves_py import (
     memory_of,
     unmask,
     unmask_text,
+    utf8_of,
 )
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "memory_of",
     "unmask",
     "unmask_text",
+    "utf8_of",
 ]

@@ -6,6 +6,7 @@ The loops are in ``leaves.h``. Here is what they need of Python: objects of the 
 cimport cython
 from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE, _PyBytes_Resize
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_CLEAR, Py_INCREF
 from cpython.unicode cimport PyUnicode_AsUTF8String, PyUnicode_DATA, PyUnicode_DecodeUTF8, PyUnicode_GET_LENGTH, PyUnicode_New
@@ -20,6 +21,7 @@ __all__ = [
     "memory_of",
     "unmask",
     "unmask_text",
+    "utf8_of",
 ]
 
 
@@ -32,13 +34,13 @@ cdef extern from "Python.h":
 
 
 cdef extern from "leaves.h" nogil:
-    enum: WSPROTO_MAX_HEADER, WSPROTO_SEVERAL_FRAMES
+    enum: WSPROTO_MAX_HEADER, WSPROTO_SEVERAL_FRAMES, WSPROTO_LONG_TEXT
     bint wsproto_copy(unsigned char *to, const unsigned char *source, size_t size, const unsigned char *key)
     size_t wsproto_complete_utf8(const unsigned char *text, size_t size, bint *valid)
     size_t wsproto_header(unsigned char *to, unsigned char first, uint64_t length, const unsigned char *key)
 
 
-cpdef bytes unmask(bytes data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at):
+cpdef bytes unmask(data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at):
     """``data[start:stop]`` combined with the four bytes of ``key_in`` from ``key_at`` on (RFC 6455 §5.3); as it is
     where ``key_in`` is empty.
     """
@@ -49,7 +51,7 @@ cpdef bytes unmask(bytes data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, 
     return result
 
 
-cpdef str unmask_text(bytes data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at):
+cpdef str unmask_text(data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at):
     """What :func:`unmask` gives, as text. Raises :exc:`UnicodeDecodeError`."""
     cdef const unsigned char *source = _part(data, start, stop)
     cdef const unsigned char *key = _key(key_in, key_at)
@@ -87,6 +89,25 @@ cpdef Py_ssize_t complete_utf8(data) except -1:
     return <Py_ssize_t>complete
 
 
+def utf8_of(text):
+    """The bytes of ``text`` in UTF-8, which may be those that it consists of. Raises :exc:`UnicodeEncodeError`."""
+    if type(text) is str and PyUnicode_IS_COMPACT_ASCII(text) and PyUnicode_GET_LENGTH(text) >= WSPROTO_LONG_TEXT:
+        return memoryview(_Characters(text))
+    return PyUnicode_AsUTF8String(text)
+
+
+@cython.final
+cdef class _Characters:
+    """What an ASCII text consists of, to be looked at where it is."""
+
+    def __cinit__(self, str text):
+        self._text = text
+
+    def __getbuffer__(self, Py_buffer *view, int flags):
+        cdef Py_ssize_t size = len(self._text)
+        PyBuffer_FillInfo(view, self, PyUnicode_DATA(self._text), size, True, flags)
+
+
 cpdef Py_ssize_t memory_of(item) except -1:
     """What ``item`` costs in bytes, as an object: many tiny messages are as dangerous as a few large ones."""
     if type(item) is bytes:
@@ -111,8 +132,8 @@ cdef class MessageBuffer:
     def __dealloc__(self):
         Py_CLEAR(self._buffer)
 
-    cpdef add(self, bytes data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at, uint64_t more):
-        """Append what :func:`unmask` gives. ``more`` bytes are announced, for which memory can be set aside, but never
+    cpdef add(self, data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at, uint64_t more):
+        """Append what :func:`unmask` gives. ``more`` bytes are announced, for which memory can be set aside, but hardly
         more than what has come: an announcement costs nothing.
         """
         cdef const unsigned char *source = _part(data, start, stop)
@@ -162,7 +183,9 @@ cdef class MessageBuffer:
         cdef Py_ssize_t needed = self._size + size
         if needed <= self._room:
             return
-        cdef Py_ssize_t room = needed + (<Py_ssize_t>more if more < <uint64_t>needed else needed)
+        # Reads are of one size, and the first held a header as well: half a percent lets the next one fit, as a whole.
+        cdef Py_ssize_t most = needed + (needed >> 8)
+        cdef Py_ssize_t room = needed + (<Py_ssize_t>more if more < <uint64_t>most else most)
         if self._buffer is NULL:
             self._own(PyUnicode_New(room, 127) if self._is_ascii else PyBytes_FromStringAndSize(NULL, room), room)
         else:
@@ -213,7 +236,7 @@ cdef class FrameBuffer:
         Py_CLEAR(self._buffer)
 
     cpdef Py_ssize_t add(
-        self, int first, bytes payload, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at
+        self, int first, payload, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at
     ) except -1:
         """Append a frame: a header with ``first``, then ``payload[start:stop]``, masked with the four bytes of
         ``key_in`` from ``key_at`` on; as it is where ``key_in`` is empty. Return its size.
@@ -236,10 +259,11 @@ cdef class FrameBuffer:
         self.size += <Py_ssize_t>size
         return <Py_ssize_t>size
 
-    cpdef add_bytes(self, bytes data):
+    cpdef add_bytes(self, data):
         """Append ``data`` as it is."""
         cdef Py_ssize_t size = len(data)
-        memcpy(self._room_for(size), PyBytes_AS_STRING(data), <size_t>size)
+        cdef const unsigned char *content = _part(data, 0, size)
+        memcpy(self._room_for(size), content, <size_t>size)
         self.size += size
 
     cpdef bytes take(self):
@@ -290,11 +314,21 @@ cdef class FrameBuffer:
         self._room = room
 
 
-cdef const unsigned char *_part(bytes data, Py_ssize_t start, Py_ssize_t stop) except NULL:
+cdef const unsigned char *_part(data, Py_ssize_t start, Py_ssize_t stop) except NULL:
     """Where ``data[start:stop]`` begins; what is no part of ``data`` raises :exc:`IndexError`."""
-    if not 0 <= start <= stop <= len(data):
-        raise IndexError(f"start and stop must be in order and within {len(data)} bytes, not {start} and {stop}")
-    return <const unsigned char *>PyBytes_AS_STRING(data) + start
+    cdef const unsigned char *content
+    cdef Py_ssize_t size
+    cdef Py_buffer view
+    if type(data) is bytes:
+        content = <const unsigned char *>PyBytes_AS_STRING(data)
+        size = PyBytes_GET_SIZE(data)
+    else:
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        content, size = <const unsigned char *>view.buf, view.len
+        PyBuffer_Release(&view)  # the caller holds it, and no Python code runs meanwhile
+    if not 0 <= start <= stop <= size:
+        raise IndexError(f"start and stop must be in order and within {size} bytes, not {start} and {stop}")
+    return content + start
 
 
 cdef const unsigned char *_key(bytes key_in, Py_ssize_t key_at) except? NULL:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from .._events import Fragment
 
 if TYPE_CHECKING:
-    from .._types import Message
+    from .._types import Buffer, Message
 
 __all__ = [
     "FrameBuffer",
@@ -24,6 +24,7 @@ __all__ = [
     "memory_of",
     "unmask",
     "unmask_text",
+    "utf8_of",
 ]
 
 #: From this size on four table look-ups beat one big integer (measured on CPython 3.11 to 3.13: equal near 500).
@@ -33,21 +34,21 @@ _LARGE: Final = 512
 _XOR: Final = tuple(bytes(a ^ b for b in range(256)) for a in range(256))
 
 
-def unmask(data: bytes, start: int, stop: int, key_in: bytes, key_at: int) -> bytes:
+def unmask(data: Buffer, start: int, stop: int, key_in: bytes, key_at: int) -> bytes:
     """``data[start:stop]`` combined with the four bytes of ``key_in`` from ``key_at`` on (RFC 6455 §5.3); as it is
     where ``key_in`` is empty.
     """
     if not key_in:
-        return data[start:stop]
+        return bytes(data[start:stop])
     key = key_in[key_at : key_at + 4]
     size = stop - start
     if size >= _LARGE:
-        return _mask_large(data[start:stop], key)
+        return _mask_large(bytes(data[start:stop]), key)
     pad = (key * ((size + 3) >> 2))[:size]
     return (int.from_bytes(data[start:stop], "little") ^ int.from_bytes(pad, "little")).to_bytes(size, "little")
 
 
-def unmask_text(data: bytes, start: int, stop: int, key_in: bytes, key_at: int) -> str:
+def unmask_text(data: Buffer, start: int, stop: int, key_in: bytes, key_at: int) -> str:
     """What :func:`unmask` gives, as text. Raises :exc:`UnicodeDecodeError`."""
     return str(unmask(data, start, stop, key_in, key_at), "utf-8")
 
@@ -55,6 +56,11 @@ def unmask_text(data: bytes, start: int, stop: int, key_in: bytes, key_at: int) 
 def apply_mask(payload: bytes, key: bytes) -> bytes:
     """``payload`` combined with the four bytes of ``key``; applying it twice gives it back (RFC 6455 §5.3)."""
     return unmask(payload, 0, len(payload), key, 0)
+
+
+def utf8_of(text: str) -> bytes | memoryview:
+    """The bytes of ``text`` in UTF-8, which may be those that it consists of. Raises :exc:`UnicodeEncodeError`."""
+    return text.encode()
 
 
 def memory_of(item: Message | Fragment) -> int:
@@ -85,8 +91,8 @@ class MessageBuffer:
         # How many bytes, from the first, are known to be complete characters.
         self._checked = 0
 
-    def add(self, data: bytes, start: int, stop: int, key_in: bytes, key_at: int, more: int) -> None:  # noqa: ARG002  # only the native one can
-        """Append what :func:`unmask` gives. ``more`` bytes are announced, for which memory can be set aside, but never
+    def add(self, data: Buffer, start: int, stop: int, key_in: bytes, key_at: int, more: int) -> None:  # noqa: ARG002  # only the native one can
+        """Append what :func:`unmask` gives. ``more`` bytes are announced, for which memory can be set aside, but hardly
         more than what has come: an announcement costs nothing.
         """
         self._data += unmask(data, start, stop, key_in, key_at)
@@ -120,7 +126,7 @@ class FrameBuffer:
         #: Bytes so far.
         self.size = 0
 
-    def add(self, first: int, payload: bytes, start: int, stop: int, key_in: bytes, key_at: int) -> int:
+    def add(self, first: int, payload: Buffer, start: int, stop: int, key_in: bytes, key_at: int) -> int:
         """Append a frame: a header with ``first``, then ``payload[start:stop]``, masked with the four bytes of
         ``key_in`` from ``key_at`` on; as it is where ``key_in`` is empty. Return its size.
         """
@@ -139,7 +145,7 @@ class FrameBuffer:
         self.add_bytes(header)
         return len(header)
 
-    def add_bytes(self, data: bytes) -> None:
+    def add_bytes(self, data: Buffer) -> None:
         """Append ``data`` as it is."""
         self._data += data
         self.size += len(data)

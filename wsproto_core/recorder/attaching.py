@@ -163,7 +163,7 @@ class Attachment:
 
     # --- calls that are noted only if something came of them ----------------------------------------------------------
 
-    def _data_to_send(self, take: Callable[[], list[bytes]]) -> list[bytes]:
+    def _data_to_send(self, take: Callable[[], list[bytes | memoryview]]) -> list[bytes | memoryview]:
         before = self.engine.bytes_queued
         buffers = take()
         if buffers or self.engine.bytes_queued != before:  # an extension may keep what it was given

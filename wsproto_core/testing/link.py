@@ -6,6 +6,7 @@ from collections import deque
 from math import inf
 from typing import Final, TypeAlias
 
+from .._types import Buffer
 from .chance import Chance
 from .contract import BrokenContract
 
@@ -81,7 +82,7 @@ class Link:
         """Whether anything, be it the end, has not left yet."""
         return bool(self._written) or (self.is_shut and not self._end_has_left)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Buffer) -> None:
         """Put ``data`` into the writer's buffer, whatever its capacity. Raises :exc:`BrokenContract` after the end."""
         if self.is_shut:
             raise BrokenContract(f"{len(data)} bytes are written after the end")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.core.recorder.kit import NOW, recorded_wire, recorder
-from wsproto_core import ClientConnection, CloseReport, Initiator, ServerConnection, Violation
+from wsproto_core import Buffer, ClientConnection, CloseReport, Initiator, ServerConnection, Violation
 from wsproto_core.frames import Frame, Opcode
 from wsproto_core.recorder import Flight, FlightRecorder, is_abnormal, replay
 from wsproto_core.testing import Wire
@@ -167,7 +167,7 @@ def test_of_much_that_came_of_one_call_only_the_beginning_is_told() -> None:
 
 def test_an_engine_that_crashes_has_its_last_input_noted() -> None:
     class Broken(ServerConnection):
-        def _decode(self, data: bytes) -> Any:
+        def _decode(self, data: Buffer) -> Any:
             raise ZeroDivisionError
 
     watch = recorder([])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from itertools import pairwise
+from typing import Any, Final
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.core.kit import (
     BINARY,
@@ -378,3 +382,77 @@ def test_the_control_allowance_is_what_one_batch_may_hold(
     assert decoder.failure is not None
     assert decoder.failure.violation is Violation.CONTROL_FLOOD
     assert decoder.controls == allowance, "one event for each that is counted"
+
+
+# --- where the bytes are ----------------------------------------------------------------------------------------------
+
+
+class Scratch:
+    """Where reads go, one after the other."""
+
+    def __init__(self) -> None:
+        self._memory = memoryview(bytearray(1 << 18))
+        self._used = 0
+
+    def __call__(self, piece: bytes) -> memoryview:
+        self._memory[: self._used] = b"\xaa" * self._used
+        self._used = len(piece)
+        self._memory[: self._used] = piece
+        return self._memory[: self._used]
+
+
+LARGE: Final = 0x4000
+SOME_FRAMES: Final = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [FIN | TEXT, FIN | BINARY, TEXT, BINARY, CONTINUATION, FIN | CONTINUATION, FIN | PING, 0xC2, 0x83]
+        ),
+        st.sampled_from([0, 5, 125, 126, LARGE - 1, LARGE, LARGE + 99, 65_535, 65_536, 90_000]),
+    ),
+    max_size=5,
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(parts=SOME_FRAMES, sizes=st.lists(st.integers(1, 15) | st.integers(LARGE - 3, 1 << 18), max_size=5))
+@pytest.mark.parametrize("transforms", [list, lambda: [Rot13()]], ids=["as they are", "transformed"])
+def test_it_makes_no_difference_where_the_bytes_are(
+    codec: type[FrameDecoder],
+    masked: bool,
+    receive: Receive,
+    transforms: Transforms,
+    parts: list[tuple[int, int]],
+    sizes: list[int],
+) -> None:
+    """Nor what becomes of that place afterwards."""
+    wire = b"".join(frame(first, b"a" * size, masked=masked) for first, size in parts)
+    outcomes = []
+    for place in (bytes, Scratch()):
+        decoder = codec(masked=masked, receive=receive, limits=Limits(message_size=200_000), transforms=transforms())
+        events: list[Event] = []
+        position = 0
+        for size in [*sizes, LARGE] * 30:
+            events += decoder.decode(place(wire[position : position + size]))
+            position += size
+        failure = decoder.failure
+        outcomes.append((events, failure and (failure.violation, failure.detail), decoder.in_message))
+    assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize(
+    "look",
+    [memoryview, lambda data: memoryview(array("H", data)), lambda data: memoryview(bytes(2 * len(data)))[::2]],
+    ids=["bytes", "integers", "strided"],
+)
+def test_a_view_may_be_of_anything(codec: type[FrameDecoder], look: Callable[[bytes], memoryview]) -> None:
+    data = frame(FIN | BINARY, bytes(70_000), masked=False)
+    view = look(data)
+    decoders = [codec(masked=False, receive=Receive.MESSAGES, limits=UNLIMITED) for _ in range(2)]
+    assert decoders[0].decode(view) == decoders[1].decode(bytes(view))
+    assert str(decoders[0].failure) == str(decoders[1].failure)
+
+
+@pytest.mark.parametrize("data", ["text", "x" * 70_000, None, 5])
+def test_nothing_else_is_data(codec: type[FrameDecoder], data: Any) -> None:
+    with pytest.raises(TypeError):
+        codec(masked=False, receive=Receive.MESSAGES, limits=UNLIMITED).decode(data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import pytest
@@ -56,7 +56,7 @@ def put(frames: FrameQueue, *payloads: bytes, first: int = FIN | BINARY) -> None
         frames.put_frame(first, payload, 0, len(payload))
 
 
-def read(buffers: list[bytes]) -> list[Frame]:
+def read(buffers: Sequence[bytes | memoryview]) -> list[Frame]:
     return [*parse_frames(b"".join(buffers))]
 
 
@@ -133,16 +133,24 @@ def test_with_that_much_queued_it_is_closed(queue: type[FrameQueue]) -> None:
 
 @pytest.mark.parametrize(
     ("message", "is_taken"),
-    [(b"x" * 20, True), (b"x" * 21, False), ("x" * 5, True), ("x" * 6, False), ("😀" * 5, True), ("€" * 6, False)],
+    [(b"x" * 20, True), (b"x" * 21, False), ("x" * 20, True), ("x" * 21, False), ("😀" * 5, True), ("€" * 6, False)],
     ids=lambda value: repr(value)[:4] + str(len(value)) if isinstance(value, str | bytes) else str(value),
 )
 def test_a_message_that_may_be_longer_than_a_frame_is_not_taken(
     queue: type[FrameQueue], message: str | bytes, is_taken: bool
 ) -> None:
-    """Any character counts as the longest: to know better it would have to be encoded."""
+    """Any character that is not ASCII counts as the longest: to know better it would have to be encoded."""
     frames = opened(queue, max_payload=20)
     assert frames.put_message(message) is is_taken
     assert is_taken or is_untouched(frames)
+
+
+def test_text_that_need_not_be_copied_is_not_taken(queue: type[FrameQueue]) -> None:
+    frames = opened(queue, max_payload=2 * JOINED)
+    assert not frames.put_message("x" * (JOINED + 1))
+    assert is_untouched(frames)
+    assert frames.put_message("x" * JOINED)
+    assert frames.put_message("é" * (JOINED // 2))
 
 
 def test_limits_may_be_of_any_size(queue: type[FrameQueue]) -> None:
@@ -266,7 +274,7 @@ def test_entropy_of_another_size_is_refused(queue: type[FrameQueue], pool: bytes
 # --- order ------------------------------------------------------------------------------------------------------------
 
 
-def letters(buffers: list[bytes]) -> str:
+def letters(buffers: Sequence[bytes | memoryview]) -> str:
     """The first byte of every payload."""
     return "".join(chr(sent.payload[0]) for sent in read(buffers))
 
@@ -368,15 +376,28 @@ def test_a_large_payload_that_is_not_masked_is_not_copied(queue: type[FrameQueue
     assert frames.take()[1] is payload
 
 
+@pytest.mark.parametrize("kind", [bytes, memoryview])
+@pytest.mark.parametrize(("start", "stop"), [(1, JOINED + 2), (0, JOINED + 1)], ids=["its end", "its beginning"])
+def test_a_large_part_is_not_copied(
+    queue: type[FrameQueue], kind: Callable[[bytes], bytes | memoryview], start: int, stop: int
+) -> None:
+    frames, payload = opened(queue), bytes(JOINED + 2)
+    frames.put_frame(0x02, kind(payload), start, stop)
+    head, part = frames.take()
+    assert isinstance(part, memoryview)
+    assert part.obj is payload
+    assert read([head, part]) == [Frame(BINARY, payload[start:stop], final=False)]
+    assert (frames.size, frames.bytes_taken) == (0, len(head) + stop - start)
+
+
 @pytest.mark.parametrize(
     ("size", "start", "stop", "is_masked"),
     [
         (JOINED, 0, JOINED, False),
-        (JOINED + 2, 1, JOINED + 2, False),
-        (JOINED + 2, 0, JOINED + 1, False),
+        (JOINED + 2, 1, JOINED + 1, False),
         (JOINED + 1, 0, JOINED + 1, True),
     ],
-    ids=["small enough", "its end", "its beginning", "masked"],
+    ids=["small enough", "a part that is small enough", "masked"],
 )
 def test_any_other_payload_is_copied(
     queue: type[FrameQueue], size: int, start: int, stop: int, is_masked: bool

@@ -17,10 +17,18 @@ from hypothesis import strategies as st
 
 from tests.core.kit import KEY, frame, header, length_bytes, xor
 from tests.core.twins import Leaves, compiled
+from wsproto_core._types import Buffer
 
 ROOT = Path(__file__).parents[3]
 SIZES = [*range(601), 1023, 4096, 65535, 65536, 1_000_003]
 NOISE = random.Random(6455).randbytes(max(SIZES) + 16)
+
+
+NOT_TEXT: Any = b"text"
+
+
+class Text(str):
+    """Somebody's own."""
 
 
 # --- masking (RFC 6455 §5.3) ------------------------------------------------------------------------------------------
@@ -91,6 +99,21 @@ def test_what_is_no_text_is_refused_as_python_refuses_it(leaves: Leaves, key: by
     with pytest.raises(UnicodeDecodeError) as refused:
         leaves.unmask_text(xor(content, key) if key else content, 0, len(content), key, 0)
     assert refused.value.args == expected.value.args
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_data_are_read_where_they_are(leaves: Leaves, kind: Callable[[bytes], Buffer]) -> None:
+    for size in (5, 600):
+        data, message, frames = kind(NOISE[: size + 2]), leaves.MessageBuffer(False), leaves.FrameBuffer()
+        plain = xor(NOISE[1 : size + 1], KEY)
+        assert leaves.unmask(data, 1, size + 1, KEY, 0) == plain
+        assert leaves.unmask(data, 1, size + 1, b"", 0) == NOISE[1 : size + 1]
+        message.add(data, 1, size + 1, KEY, 0, 0)
+        assert message.take(True) == plain
+        frames.add(0x82, data, 1, size + 1, KEY, 0)
+        frames.add_bytes(data)
+        assert frames.take() == header(0x82, length_bytes(size), KEY) + plain + NOISE[: size + 2]
+    assert leaves.unmask_text(kind(b"-abc-"), 1, 4, b"", 0) == "abc"
 
 
 # --- the message that is being received -------------------------------------------------------------------------------
@@ -219,6 +242,34 @@ def test_text_that_is_not_unicode_is_refused_as_python_refuses_it(leaves: Leaves
     assert frames.take() == before
 
 
+@pytest.mark.parametrize("text", [*WIDTHS, "x" * 4095, "x" * 4096], ids=lambda text: ascii(text[-10:]))
+def test_the_bytes_of_a_text(leaves: Leaves, text: str) -> None:
+    payload, expected = leaves.utf8_of(text), text.encode()
+    assert (bytes(payload), len(payload)) == (expected, len(expected))
+    assert bytes(payload[3:5]) == expected[3:5]
+    assert memoryview(payload).readonly
+    assert leaves.utf8_of(Text(text)) == expected
+
+
+def test_the_bytes_of_a_long_text_are_the_text() -> None:
+    """They are not copied, and outlive whoever else holds it."""
+    text = "".join(["x"] * 4096)
+    before = sys.getrefcount(text)
+    payload = compiled().leaves.utf8_of(text)
+    assert sys.getrefcount(text) == before + 1
+    del text
+    assert bytes(payload) == b"x" * 4096
+
+
+@pytest.mark.parametrize("text", ["\ud800", "ab\udfff" * 2000], ids=len)
+def test_text_that_is_not_unicode_has_no_bytes(leaves: Leaves, text: str) -> None:
+    with pytest.raises(UnicodeEncodeError) as expected:
+        text.encode()
+    with pytest.raises(UnicodeEncodeError) as refused:
+        leaves.utf8_of(text)
+    assert refused.value.args == expected.value.args
+
+
 def test_frames_stand_one_behind_the_other(leaves: Leaves) -> None:
     """However small or large: the buffer grows under what it holds."""
     for sizes in ([0] * 9, [1] * 3000, [100] * 700, [0, 5000, 1], [65_536, 1, 65_536], [*range(300)]):
@@ -334,9 +385,14 @@ def test_the_native_ones_take_nothing_but_bytes() -> None:
         lambda value: native.FrameBuffer().add_bytes(value),
         native.complete_utf8,
     ]
-    for call, value in product(calls, ["text", 5, memoryview(b"1234")]):
+    for call, value in product(calls, ["text", 5]):
         with pytest.raises(TypeError):
             call(value)
+    for call in calls:
+        with pytest.raises((TypeError, BufferError), match=r"bytes|contiguous"):
+            call(memoryview(b"12345678")[::2])
+    with pytest.raises(TypeError):
+        native.utf8_of(NOT_TEXT)
     add_text: Any = native.FrameBuffer().add_text
     for value in (b"text", None, 5):
         with pytest.raises(TypeError):
