@@ -52,7 +52,7 @@ class Server(Generic[_P]):
         max_connections: int | None,
     ) -> None:
         self._listening: list[Listening] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         #: Who gets in.
         self.reception: AsyncReception[_P] = AsyncReception(
             max_connections, handler=handler, process_request=process_request, spawn=self.spawn, log=Link.log
@@ -138,7 +138,7 @@ class Server(Generic[_P]):
             for waiter in waiting:
                 waiter.cancel()
 
-    def _other_tasks(self) -> set[asyncio.Task[None]]:
+    def _other_tasks(self) -> set[asyncio.Task[Any]]:
         """The running handlers and introductions, but for a handler that closes the server itself."""
         return {task for task in self._tasks if task is not asyncio.current_task()}
 
@@ -146,7 +146,7 @@ class Server(Generic[_P]):
         """Let in who comes by ``listening``, until the server is closed."""
         self._listening.append(listening)
 
-    def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
+    def spawn(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> asyncio.Task[Any]:
         """Run ``work``, up to the server's end at the latest."""
         task = asyncio.get_running_loop().create_task(work())
         self._tasks.add(task)
