@@ -48,8 +48,9 @@ DIRECTIVES = {
     "freethreading_compatible": True,
     "subinterpreters_compatible": "own_gil",
 }
-#: Each interpreter has its own state: nothing static can be changed.
-MACROS: list[tuple[str, str | None]] = [("CYTHON_USE_MODULE_STATE", "1")]
+#: Each interpreter has its own state, classes included: nothing static can be changed. A static class would also be
+#: visited, not yet made, by a garbage collection in the middle of the import, which crashes.
+MACROS: list[tuple[str, str | None]] = [("CYTHON_USE_MODULE_STATE", "1"), ("CYTHON_USE_TYPE_SPECS", "1")]
 
 
 class Build(Enum):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, TypeAlias, cast
 
-__all__ = ["Headers", "HeadersLike"]
+__all__ = ["Headers", "HeadersLike", "checked_headers", "values_by_name"]
 
 HeadersLike: TypeAlias = "Headers | Mapping[str, str] | Iterable[tuple[str, str]]"
 
@@ -29,8 +29,11 @@ class Headers(Mapping[str, str]):
     __slots__ = ("_lines",)
 
     def __init__(self, fields: HeadersLike = ()) -> None:
+        if not fields:
+            self._lines: tuple[tuple[str, str], ...] = ()
+            return
         if isinstance(fields, Headers):
-            self._lines: tuple[tuple[str, str], ...] = fields._lines
+            self._lines = fields._lines
             return
         pairs = cast("Iterable[tuple[str, str]]", fields.items() if isinstance(fields, Mapping) else fields)
         self._lines = tuple(_checked(name, value) for name, value in pairs)
@@ -67,6 +70,21 @@ class Headers(Mapping[str, str]):
 
     def _folded(self) -> tuple[tuple[str, str], ...]:
         return tuple((key.lower(), value) for key, value in self._lines)
+
+
+def checked_headers(lines: Iterable[tuple[str, str]]) -> Headers:
+    """Headers whose names and values somebody has checked already."""
+    headers = Headers()
+    headers._lines = tuple(lines)  # pyright: ignore[reportPrivateUsage]  # a second constructor, in the same file
+    return headers
+
+
+def values_by_name(headers: Headers) -> dict[str, list[str]]:
+    """The values of every line, in order, by name in lower case: for whoever looks up many."""
+    values: dict[str, list[str]] = {}
+    for name, value in headers.lines():
+        values.setdefault(name.lower(), []).append(value)
+    return values
 
 
 #: Fields whose value is a secret: shown by name only, so that no log line gives one away.

@@ -8,13 +8,19 @@ from __future__ import annotations
 from enum import Enum, IntEnum, unique
 from typing import Final, TypeAlias
 
-__all__ = ["Buffer", "Drop", "Initiator", "Message", "Opcode", "Receive", "Role", "State", "Timer"]
+__all__ = ["Buffer", "Drop", "Initiator", "Message", "Opcode", "Receive", "Role", "State", "Timer", "Word"]
 
 #: A WebSocket message: text is ``str``, binary is ``bytes``. Nothing is wrapped.
 Message: TypeAlias = str | bytes
 
 #: What a caller may hand in as binary data.
 Buffer: TypeAlias = bytes | bytearray | memoryview
+
+
+class Word(Enum):
+    """One of a few words, looked up in tables all the time: an identity is hashed in C, a name in Python."""
+
+    __hash__ = object.__hash__
 
 
 @unique
@@ -74,7 +80,7 @@ class Drop(Enum):
 
 
 @unique
-class Timer(Enum):
+class Timer(Word):
     """Every timer of the engine. Each is set from one field of :class:`Timeouts`, but for ``GRACE``."""
 
     #: The opening handshake must be finished by then.

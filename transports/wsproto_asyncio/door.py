@@ -79,7 +79,11 @@ class _Door(Generic[_P]):
         peer = self._make_peer(self._plan.engine(since), watch=server.reception.watch)
         peer.link.on_made = partial(self._admit, sock, peer)
         peer.link.on_lost = partial(server.reception.leave, peer)
-        task = server.spawn(partial(self._introduce, sock, peer, address, since))
+        task = server.spawn(
+            partial(self._introduce, sock, peer, address, since)
+            if self._plan.where.needs_introduction(address, secure=self._ssl is not None)
+            else partial(self._loop.connect_accepted_socket, lambda: peer.link, sock)
+        )
         task.add_done_callback(partial(self._introduced, sock, peer, address))
 
     async def _introduce(self, sock: socket.socket, peer: _P, address: Any, since: float) -> None:
@@ -110,7 +114,7 @@ class _Door(Generic[_P]):
         except StopIteration as done:
             return cast(ProxiedFrom | None, done.value), ssl
 
-    def _introduced(self, sock: socket.socket, peer: _P, address: Any, task: asyncio.Task[None]) -> None:
+    def _introduced(self, sock: socket.socket, peer: _P, address: Any, task: asyncio.Task[Any]) -> None:
         """Also called where the task was cancelled before it began."""
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None:

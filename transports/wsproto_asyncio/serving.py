@@ -36,9 +36,9 @@ class Server(AsyncServer[_P, AsyncListening]):
             is_closed=asyncio.Event(),
             log=Link.log,
         )
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
-    def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
+    def spawn(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -65,7 +65,7 @@ class Server(AsyncServer[_P, AsyncListening]):
             for waiter in waiting:
                 waiter.cancel()
 
-    def _other_tasks(self) -> set[asyncio.Task[None]]:
+    def _other_tasks(self) -> set[asyncio.Task[Any]]:
         """The running handlers and introductions, but for a handler that closes the server itself."""
         return {task for task in self._tasks if task is not asyncio.current_task()}
 

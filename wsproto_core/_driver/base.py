@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._codes import CloseCode
@@ -22,7 +21,7 @@ from .._types import Buffer, Message, Receive, State, Timer
 from .arguments import check_type
 from .expansion import Backlog
 from .flow import Outbox
-from .statistics import Statistics
+from .statistics import Statistics, snapshot
 from .timers import Timers
 
 if TYPE_CHECKING:
@@ -209,7 +208,7 @@ class EngineBase(ABC):
     @property
     def statistics(self) -> Statistics:
         """What has been counted so far, as a copy."""
-        return replace(self._statistics, messages_sent=self._frames.messages, bytes_sent=self._frames.bytes_taken)
+        return snapshot(self._statistics, messages_sent=self._frames.messages, bytes_sent=self._frames.bytes_taken)
 
     @property
     def close_report(self) -> CloseReport | None:

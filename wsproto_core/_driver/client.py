@@ -9,7 +9,6 @@ from .._config import Limits, Timeouts
 from .._errors import LocalProtocolError, RemoteProtocolError
 from .._events import Accepted, BasicCredentials, BearerCredentials, Event
 from .._handshake.client import ClientOffer, judge
-from .._handshake.client import request as make_request
 from .._handshake.http11 import ResponseReader, serialize_request
 from .._handshake.keys import make_key
 from .._handshake.outcome import Agreement, Response
@@ -97,7 +96,7 @@ class ClientConnection(Connection):
         if now is not None:
             self._start(now)
         self._reader = ResponseReader(self._limits)
-        self._outbox.put_bytes(serialize_request(make_request(self._offer)))
+        self._outbox.put_bytes(serialize_request(self._offer.request))
 
     def receive_eof(self, now: float) -> list[Event]:
         """The server will send no more bytes. A refusal's body may end so."""

@@ -101,6 +101,8 @@ class Engine(EngineBase):
         self._timers.clear(Timer.OPENING)
         self._timers.set(Timer.PING, now, self._timeouts.ping_interval)
         self._timers.set(Timer.IDLE, now, self._timeouts.idle_timeout)
+        if not rest:
+            return []
         return self._decode(rest) if self._backlog is None else self._expand(rest)
 
     @property

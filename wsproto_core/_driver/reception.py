@@ -243,7 +243,7 @@ class AsyncReception(Reception[_A]):
             except Exception as error:
                 self._request_failed(peer, error)
                 return
-        if inspect.isawaitable(answer):
+        if answer is not None and inspect.isawaitable(answer):
             self._start(partial(self._answer_later, peer, answer), partial(self._request_failed, peer))
         else:
             self._answer(peer, answer)

@@ -77,6 +77,10 @@ class ListenPlan:
         """The names and addresses to listen at; ``None`` is every address of this machine."""
         return (self.host,) if self.host is None or isinstance(self.host, str) else tuple(self.host)
 
+    def needs_introduction(self, address: Any, *, secure: bool) -> bool:
+        """Whether there is a step to take with whoever connects from ``address``; nearly always there is none."""
+        return secure or self._trusted.trusts(address)
+
     def introduction(self, address: Any, *, secure: bool) -> Generator[IntroductionStep, bytes, ProxiedFrom | None]:
         """The steps with whoever connects from ``address``, as ``getpeername`` tells it; see :func:`introduce`."""
         return introduce(self._trusted, address, secure=secure)

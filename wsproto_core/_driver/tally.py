@@ -145,7 +145,8 @@ _SUMS: Final = tuple(name for name, item in Tally.__dataclass_fields__.items() i
 
 def _add(sums: object, others: object, names: Sequence[str]) -> None:
     for name in names:
-        setattr(sums, name, getattr(sums, name) + getattr(others, name))
+        if count := getattr(others, name):
+            setattr(sums, name, getattr(sums, name) + count)
 
 
 def _is_decision(report: CloseReport) -> bool:

@@ -23,17 +23,21 @@ class Timers:
             self.clear(timer)
             return
         self._deadlines[timer] = now + timeout
-        self._update()
+        self.next_deadline = min(self._deadlines.values())
 
     def clear(self, *timers: Timer) -> None:
         """Forget ``timers``, set or not."""
+        deadlines = self._deadlines
         for timer in timers:
-            self._deadlines.pop(timer, None)
-        self._update()
+            deadlines.pop(timer, None)
+        self.next_deadline = min(deadlines.values()) if deadlines else None
 
     def keep_only(self, timer: Timer) -> None:
         """Forget every other timer."""
-        self.clear(*(other for other in tuple(self._deadlines) if other is not timer))
+        deadline = self._deadlines.get(timer)
+        self.clear_all()
+        if deadline is not None:
+            self._deadlines[timer] = self.next_deadline = deadline
 
     def clear_all(self) -> None:
         self._deadlines.clear()
@@ -49,6 +53,3 @@ class Timers:
         timer = min(self._deadlines, key=self._deadlines.__getitem__)
         self.clear(timer)
         return timer
-
-    def _update(self) -> None:
-        self.next_deadline = min(self._deadlines.values(), default=None)

@@ -21,7 +21,7 @@ from .negotiation import check_extensions, check_subprotocols, confirm_extension
 from .outcome import Agreement, Response
 from .uri import Uri, host_header
 
-__all__ = ["ClientOffer", "judge", "request"]
+__all__ = ["ClientOffer", "judge"]
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 #: Headers of the request that are made here.
@@ -45,6 +45,8 @@ class ClientOffer:
     #: Left out, those of ``uri`` are sent.
     credentials: Credentials | None = None
     limits: Limits = field(default_factory=Limits)
+    #: The opening handshake that makes this offer.
+    request: Request = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "subprotocols", check_subprotocols(self.subprotocols))
@@ -52,10 +54,10 @@ class ClientOffer:
         if not is_valid_key(self.key):
             raise ValueError("key must hold 16 bytes in base64 (RFC 6455 §4.1)")
         _check_headers(self)
-        request(self)
+        object.__setattr__(self, "request", _request(self))
 
 
-def request(offer: ClientOffer) -> Request:
+def _request(offer: ClientOffer) -> Request:
     """The opening handshake that makes ``offer`` (RFC 6455 §4.1)."""
     credentials = _credentials(offer)
     fields = {

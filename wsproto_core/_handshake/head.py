@@ -37,6 +37,17 @@ class HeadReader:
     that come before a first line are ignored.
     """
 
+    __slots__ = (
+        "_check_first_line",
+        "_empty_lines_left",
+        "_first_line_size",
+        "_lines",
+        "_max_headers",
+        "_offences",
+        "_partial",
+        "_room",
+    )
+
     def __init__(
         self,
         *,
@@ -54,7 +65,7 @@ class HeadReader:
         self._check_first_line = check_first_line
         self._empty_lines_left = max_empty_lines
         self._lines: list[bytes] = []
-        self._partial = bytearray()
+        self._partial = b""
 
     @property
     def pending(self) -> bool:
@@ -79,41 +90,37 @@ class HeadReader:
             raise RemoteProtocolError(self._offences.malformed, "a control character in the head")
         return None
 
-    def take(self) -> bytes:
-        """The complete head with CRLF line ends, which leaves room for the next one."""
-        head = b"\r\n".join([*self._lines, b"", b""])
-        self._lines.clear()
-        return head
+    def take(self) -> list[bytes]:
+        """The lines of the complete head, without their ends, which leaves room for the next one."""
+        lines, self._lines = self._lines, []
+        return lines
 
     def _take_lines(self, data: bytes) -> int | None:
         """Take every complete line; where the head ends in ``data``, if it does."""
-        start = 0
-        while (newline := data.find(b"\n", start)) >= 0:
-            line = bytes(self._partial) + data[start:newline]
-            self._partial.clear()
-            start = newline + 1
-            if self._ends_with(line):
-                return start
-        self._partial += data[start:]
+        *complete, partial = data.split(b"\n")
+        end = 0
+        for ending in complete:
+            end += len(ending) + 1
+            line = self._partial + ending if self._partial else ending
+            self._partial = b""
+            if not self._lines:
+                self._check_first_size(line)
+            if line.endswith(b"\r"):
+                line = line[:-1]
+            if b"\r" in line:  # RFC 9112 §2.2
+                raise RemoteProtocolError(self._offences.malformed, "a bare CR in the head")
+            if not self._lines:
+                if not line and self._empty_lines_left:
+                    self._empty_lines_left -= 1
+                    continue
+                self._check_first_line(line)
+            elif not line:
+                return end
+            elif len(self._lines) > self._max_headers:
+                raise RemoteProtocolError(self._offences.too_many_lines, f"more than {self._max_headers}")
+            self._lines.append(line)
+        self._partial += partial
         return None
-
-    def _ends_with(self, line: bytes) -> bool:
-        if not self._lines:
-            self._check_first_size(line)
-        content = line.removesuffix(b"\r")
-        if b"\r" in content:  # RFC 9112 §2.2
-            raise RemoteProtocolError(self._offences.malformed, "a bare CR in the head")
-        if not self._lines:
-            if not content and self._empty_lines_left:
-                self._empty_lines_left -= 1
-                return False
-            self._check_first_line(content)
-        elif not content:
-            return True
-        elif len(self._lines) > self._max_headers:
-            raise RemoteProtocolError(self._offences.too_many_lines, f"more than {self._max_headers}")
-        self._lines.append(content)
-        return False
 
     def _check_partial(self) -> None:
         if not self._lines:
@@ -122,6 +129,6 @@ class HeadReader:
             offences = self._offences
             raise RemoteProtocolError(offences.too_big if self._lines else offences.first_line_too_long)
 
-    def _check_first_size(self, line: bytes | bytearray) -> None:
+    def _check_first_size(self, line: bytes) -> None:
         if len(line) > self._first_line_size:
             raise RemoteProtocolError(self._offences.first_line_too_long)

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 from .._events import BasicCredentials, BearerCredentials
 from .._extensions.base import Parameters
-from .._headers import Headers
 
 __all__ = [
     "Credentials",
@@ -59,16 +58,17 @@ def has_option(lines: Iterable[str], option: str) -> bool:
     return option in options(lines)
 
 
-def parse_subprotocols(lines: Iterable[str]) -> tuple[str, ...]:
+def parse_subprotocols(lines: Sequence[str]) -> tuple[str, ...]:
     """The values of ``Sec-WebSocket-Protocol``, in order; no lines, no values.
 
     Raises :exc:`ValueError` for a header without an element, an element that is not a token, or one that comes twice
     (RFC 6455 §4.1, item 10).
     """
-    lines = list(lines)
+    if not lines:
+        return ()
     elements = [element.strip(_BLANK) for line in lines for element in line.split(",")]
     names = tuple(element for element in elements if element)
-    if lines and not names:
+    if not names:
         raise ValueError("the list is empty")
     if not all(map(is_token, names)):
         raise ValueError("a subprotocol is not a token")
@@ -77,14 +77,15 @@ def parse_subprotocols(lines: Iterable[str]) -> tuple[str, ...]:
     return names
 
 
-def parse_extensions(lines: Iterable[str]) -> tuple[ExtensionHeader, ...]:
+def parse_extensions(lines: Sequence[str]) -> tuple[ExtensionHeader, ...]:
     """The elements of ``Sec-WebSocket-Extensions``, in order, unquoted; no lines, no elements.
 
     Raises :exc:`ValueError` for a header without an element and for everything that RFC 6455 §9.1 does not allow.
     """
-    lines = list(lines)
+    if not lines:
+        return ()
     found = tuple(element for line in lines for element in _elements(_Scanner(line)))
-    if lines and not found:
+    if not found:
         raise ValueError("the list is empty")
     return found
 
@@ -97,9 +98,8 @@ def format_extensions(elements: Iterable[ExtensionHeader]) -> str:
     return ", ".join("; ".join([_token(name), *map(_parameter, parameters)]) for name, parameters in elements)
 
 
-def credentials_from(headers: Headers) -> Credentials | None:
+def credentials_from(lines: Sequence[str]) -> Credentials | None:
     """The credentials of the one ``Authorization`` header, if they are well-formed ``Basic`` or ``Bearer`` ones."""
-    lines = headers.all("authorization")
     if len(lines) != 1:
         return None
     scheme, _, value = lines[0].partition(" ")

@@ -4,6 +4,9 @@ The only file that knows h11. What lives here moves between bytes and the classe
 it decides nothing about WebSocket. A reader holds at most ``Limits.header_size`` bytes of head, and 64 KiB of body,
 besides what follows a complete head in the same read.
 
+An opening handshake is two heads and no body: h11's events judge their parts, without the machine of an
+``h11.Connection``. That is made for what it knows best: informational responses, and bodies.
+
 A tunnel through a proxy is opened here too, since what it takes is an HTTP request and the head of its response.
 
 A connection carries one request and one response. A refusal therefore says ``Connection: close``, and the end of the
@@ -13,16 +16,17 @@ connection delimits a body that is streamed: no chunks, and HTTP/1.0 understands
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from http import HTTPStatus
-from typing import Final
+from types import MappingProxyType
+from typing import ClassVar, Final
 
 import h11
 
 from .._config import Limits
 from .._errors import ProxyFailed, RemoteProtocolError
 from .._events import Request
-from .._headers import Headers
+from .._headers import Headers, checked_headers
 from .._violations import Violation
 from .head import HeadOffences, HeadReader
 from .headers import authorization
@@ -49,10 +53,16 @@ _BODY_PIECE: Final = 1024
 #: Method, blanks and version of a request line, generously.
 _REQUEST_LINE_MARGIN: Final = 64
 _HTTP_VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")
+_SWITCHING_PROTOCOLS: Final = re.compile(rb"HTTP/1\.[0-9] 101(?: .*)?")
 #: Whether a line of challenges names the scheme (RFC 9110 §11.6.1).
 _OFFERS_BASIC: Final = re.compile(r"(?:^|,)[ \t]*basic(?![^ \t,])", re.IGNORECASE)
 _DEFAULT_LIMITS: Final = Limits()
 _BODILESS: Final = frozenset({204, 304})  # RFC 9110 §6.4.1
+_BLANK: Final = b" \t"
+_BLANKS: Final = (b" ", b"\t")
+_PHRASES: Final = MappingProxyType({status.value: status.phrase for status in HTTPStatus})
+#: What h11 repeats of the peer's bytes begins here.
+_QUOTE: Final = re.compile(r":| b['\"]")
 
 _REQUEST_OFFENCES: Final = HeadOffences(
     malformed=Violation.BAD_REQUEST,
@@ -120,6 +130,9 @@ class RequestReader:
 class ResponseReader:
     """Reads one response. It is not to be fed again once it has returned a response or raised."""
 
+    #: Of the request that is answered.
+    _METHOD: ClassVar[str] = "GET"
+
     def __init__(self, limits: Limits) -> None:
         self._head = HeadReader(
             size=limits.header_size,
@@ -128,7 +141,8 @@ class ResponseReader:
             offences=_RESPONSE_OFFENCES,
             check_first_line=_check_status_line,
         )
-        self._http = _expectant_client()
+        # Made for what is no 101.
+        self._http: h11.Connection | None = None
         self._final: h11.Response | h11.InformationalResponse | None = None
         self._body = bytearray()
         self._trailing = b""
@@ -176,8 +190,19 @@ class ResponseReader:
             rest = self._head.feed(rest)
         return None
 
-    def _parse_head(self, head: bytes) -> h11.Response | h11.InformationalResponse:
-        event = _next_event(self._http, head, Violation.BAD_RESPONSE)
+    def _parse_head(self, lines: list[bytes]) -> h11.Response | h11.InformationalResponse:
+        if not _SWITCHING_PROTOCOLS.fullmatch(lines[0]):
+            return self._parse_answer(lines)
+        try:
+            return h11.InformationalResponse(status_code=101, headers=_fields(lines, Violation.BAD_RESPONSE))
+        except h11.LocalProtocolError as error:
+            raise _offence(error, Violation.BAD_RESPONSE) from None
+
+    def _parse_answer(self, lines: list[bytes]) -> h11.Response | h11.InformationalResponse:
+        """A head behind which there may be a body, or another head."""
+        if self._http is None:
+            self._http = _expectant_client(self._METHOD)
+        event = _next_event(self._http, b"\r\n".join([*lines, b"", b""]), Violation.BAD_RESPONSE)
         assert isinstance(event, h11.Response | h11.InformationalResponse)  # the head is complete
         return event
 
@@ -187,6 +212,7 @@ class ResponseReader:
         return self._drain(b"") or any(self._drain(piece) for piece in pieces)
 
     def _drain(self, piece: bytes) -> bool:
+        assert self._http is not None, "it has read the head"
         event = _next_event(self._http, piece, Violation.BAD_RESPONSE)
         while isinstance(event, h11.Data):
             self._body += event.data
@@ -205,9 +231,7 @@ class TunnelReader(ResponseReader):
     wants the others'.
     """
 
-    def __init__(self, limits: Limits) -> None:
-        super().__init__(limits)
-        self._http = _expectant_client("CONNECT")
+    _METHOD = "CONNECT"
 
     def feed(self, data: bytes) -> Response | None:
         """The response once its head is complete; raises as :meth:`ResponseReader.feed` does."""
@@ -216,6 +240,9 @@ class TunnelReader(ResponseReader):
             return None
         self._trailing = rest
         return self._response(self._final)
+
+    def _parse_head(self, lines: list[bytes]) -> h11.Response | h11.InformationalResponse:
+        return self._parse_answer(lines)  # a 101 would be none
 
 
 def open_tunnel(
@@ -254,7 +281,7 @@ def serialize_response(response: Response, *, method: str = "GET") -> bytes:
     All but a 101 gain ``Connection: close``, and ``Content-Length`` where the status allows a body. A streamed body is
     sent after these bytes, by the caller, and ends with the connection.
     """
-    added = [] if response.status == 101 else _framing(response)
+    added = () if response.status == 101 else _framing(response)
     head = _message(f"HTTP/1.1 {response.status} {_phrase(response.status)}", response.headers, added)
     return head if method == "HEAD" or response.status in _BODILESS else head + response.body
 
@@ -283,27 +310,44 @@ def _check_status_line(line: bytes) -> None:
         raise RemoteProtocolError(Violation.BAD_RESPONSE, "HTTP/1.0 has no status 1xx")
 
 
-def _parse_request(head: bytes) -> Request:
-    _check_host_count(head)
-    event = _next_event(h11.Connection(h11.SERVER), head, Violation.BAD_REQUEST)
-    assert isinstance(event, h11.Request)  # the head is complete
+def _parse_request(lines: list[bytes]) -> Request:
+    method, target, version = lines[0].split(b" ")
+    fields = _fields(lines, Violation.BAD_REQUEST)
+    _check_host_count(fields, version)
+    try:
+        event = h11.Request(method=method, target=target, headers=fields, http_version=version[5:])
+    except h11.LocalProtocolError as error:
+        raise _offence(error, Violation.BAD_REQUEST) from None
     return Request(
-        method=event.method.decode("ascii"),
-        target=event.target.decode("ascii"),
+        method=method.decode("ascii"),
+        target=target.decode("ascii"),
         headers=_decoded(event),
-        http_version=event.http_version.decode("ascii"),
+        http_version=version[5:].decode("ascii"),
     )
 
 
-def _check_host_count(head: bytes) -> None:
+def _fields(lines: list[bytes], offence: Violation) -> list[tuple[bytes, bytes]]:
+    """Names and values below the first line; what they may hold is for h11 to say."""
+    fields: list[tuple[bytes, bytes]] = []
+    for line in lines[1:]:
+        name, colon, value = line.partition(b":")
+        if line.startswith(_BLANKS) and fields:  # RFC 9112 §5.2: the field before goes on
+            name, before = fields.pop()
+            value = before + b" " + line.strip(_BLANK)
+        elif not colon:
+            raise RemoteProtocolError(offence, "a header without a colon")
+        fields.append((name, value.strip(_BLANK)))
+    return fields
+
+
+def _check_host_count(fields: list[tuple[bytes, bytes]], version: bytes) -> None:
     """h11 refuses the same requests, but as if they were no HTTP (RFC 9112 §3.2)."""
-    lines = head.split(b"\r\n")
-    hosts = sum(line[:5].lower() == b"host:" for line in lines)
-    if hosts > 1 or (hosts == 0 and not lines[0].endswith(b"HTTP/1.0")):
+    hosts = sum([name.lower() == b"host" for name, _ in fields])
+    if hosts > 1 or (hosts == 0 and version != b"HTTP/1.0"):
         raise RemoteProtocolError(Violation.BAD_HOST, f"there are {hosts}")
 
 
-def _expectant_client(method: str = "GET") -> h11.Connection:
+def _expectant_client(method: str) -> h11.Connection:
     """A connection that has sent an opening handshake or a CONNECT, so that h11 knows what a response to it may be."""
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_BODY_PIECE)
     headers = [("Host", "localhost")]
@@ -322,13 +366,19 @@ def _next_event(
     try:
         return connection.next_event()
     except h11.RemoteProtocolError as error:
-        # After its colon, h11's text repeats the peer's bytes.
-        raise RemoteProtocolError(offence, str(error).partition(":")[0]) from None
+        raise _offence(error, offence) from None
+
+
+def _offence(error: h11.ProtocolError, violation: Violation) -> RemoteProtocolError:
+    """h11's complaint as ours, without the bytes that it repeats."""
+    return RemoteProtocolError(violation, _QUOTE.split(str(error), maxsplit=1)[0])
 
 
 def _decoded(head: h11.Request | h11.Response | h11.InformationalResponse) -> Headers:
     # raw_items() keeps the names as sent.
-    return Headers([(name.decode("ascii"), value.decode("latin-1")) for name, value in head.headers.raw_items()])
+    return checked_headers(
+        [(name.decode("ascii"), value.decode("latin-1")) for name, value in head.headers.raw_items()]
+    )
 
 
 def _framing(response: Response) -> list[tuple[str, str]]:
@@ -339,13 +389,10 @@ def _framing(response: Response) -> list[tuple[str, str]]:
     return added
 
 
-def _message(first_line: str, headers: Headers, added: list[tuple[str, str]] | None = None) -> bytes:
-    fields = [f"{name}: {value}" for name, value in (*headers.lines(), *(added or ()))]
+def _message(first_line: str, headers: Headers, added: Sequence[tuple[str, str]] = ()) -> bytes:
+    fields = [f"{name}: {value}" for name, value in (*headers.lines(), *added)]
     return "\r\n".join([first_line, *fields, "", ""]).encode("latin-1")
 
 
 def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"
+    return _PHRASES.get(status, "Unknown")

@@ -6,7 +6,7 @@ What lives here compares what was offered with what is supported. Reading it out
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from .._config import Limits
 from .._errors import LocalProtocolError, RemoteProtocolError
@@ -38,6 +38,9 @@ class Negotiated(NamedTuple):
     names: tuple[str, ...]
 
 
+_NOTHING: Final = Negotiated(None, (), ())
+
+
 def choose_subprotocol(offered: tuple[str, ...], supported: Subprotocols) -> str | None:
     """The subprotocol to speak, ``None`` without a common one (RFC 6455 §4.2.2, item 5.5).
 
@@ -60,12 +63,14 @@ def offer_extensions(extensions: Iterable[Extension]) -> str | None:
     return format_extensions(offers) or None
 
 
-def accept_extensions(offers: Iterable[ExtensionHeader], extensions: Iterable[Extension], limits: Limits) -> Negotiated:
+def accept_extensions(offers: Sequence[ExtensionHeader], extensions: Iterable[Extension], limits: Limits) -> Negotiated:
     """A server's answer to a client's offers, taken in the client's order.
 
     Of the alternatives for one extension the first acceptable is taken. An extension that claims a reserved bit which
     an earlier one has already is declined (RFC 6455 §9.1).
     """
+    if not offers:
+        return _NOTHING
     waiting = {extension.name: extension for extension in extensions}
     answers: list[ExtensionHeader] = []
     transforms: list[MessageTransform] = []
@@ -84,8 +89,10 @@ def confirm_extensions(lines: Sequence[str], extensions: Iterable[Extension], li
 
     Raises :exc:`RemoteProtocolError` with ``EXTENSION_NOT_OFFERED`` or ``EXTENSION_PARAMETERS``.
     """
-    waiting = {extension.name: extension for extension in extensions}
     answers = _parse_answers(lines)
+    if not answers:
+        return _NOTHING
+    waiting = {extension.name: extension for extension in extensions}
     transforms: list[MessageTransform] = []
     for name, answered in answers:
         if name not in waiting:

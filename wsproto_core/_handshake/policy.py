@@ -59,8 +59,10 @@ class ServerPolicy:
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        _freeze(self, "origins", _check_origins(self.origins))
-        _freeze(self, "hosts", _check_hosts(self.hosts))
+        if self.origins is not None:
+            _freeze(self, "origins", _check_origins(self.origins))
+        if self.hosts is not None:
+            _freeze(self, "hosts", _check_hosts(self.hosts))
         _freeze(self, "extensions", check_extensions(self.extensions))
         if not callable(self.subprotocols):
             _freeze(self, "subprotocols", check_subprotocols(self.subprotocols))
@@ -80,9 +82,7 @@ def _freeze(policy: ServerPolicy, name: str, value: object) -> None:
     object.__setattr__(policy, name, value)
 
 
-def _check_origins(origins: Sequence[OriginRule] | None) -> tuple[OriginRule, ...] | None:
-    if origins is None:
-        return None
+def _check_origins(origins: Sequence[OriginRule]) -> tuple[OriginRule, ...]:
     if isinstance(origins, str):
         raise TypeError("origins must be a sequence, not one string")
     return tuple(map(_check_origin, origins))
@@ -107,9 +107,7 @@ def _check_pattern(rule: object) -> re.Pattern[str]:
     return cast("re.Pattern[str]", rule)
 
 
-def _check_hosts(hosts: Sequence[str] | None) -> tuple[str, ...] | None:
-    if hosts is None:
-        return None
+def _check_hosts(hosts: Sequence[str]) -> tuple[str, ...]:
     if isinstance(hosts, str):
         raise TypeError("hosts must be a sequence of strings, not one string")
     for rule in hosts:

@@ -132,6 +132,8 @@ class TrustedProxies:
 
         An IPv4 address in IPv6's clothes (``::ffff:10.0.0.1``) is the IPv4 address.
         """
+        if not self._names:
+            return False
         match address:
             case str() | bytes():
                 return _UNIX in self._names

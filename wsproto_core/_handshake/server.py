@@ -6,14 +6,13 @@ at hand, which passes ``:authority`` as the ``Host`` header. No bytes are read o
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from .._errors import LocalProtocolError
 from .._events import Request
-from .._headers import Headers, HeadersLike
+from .._headers import Headers, HeadersLike, checked_headers, values_by_name
 from .._violations import Violation
 from .headers import credentials_from, has_option, parse_extensions, parse_subprotocols
 from .keys import accept_token, is_valid_key
@@ -29,6 +28,7 @@ MAX_TARGET_SIZE: Final = 8 * 1024
 
 _VERSION: Final = "13"  # RFC 6455 §4.1, item 9
 _MULTIPLEXED: Final = frozenset({"2", "3"})
+_NO_HEADERS: Final = Headers()
 #: Headers of the response that are made here or by whoever frames its body.
 _FRAMING: Final = frozenset({"connection", "content-length", "transfer-encoding"})
 
@@ -52,11 +52,16 @@ def judge(request: Request, policy: ServerPolicy) -> Request:
     The violation is the first one in the order of the table below, or ``None``. The detail is made of this library's
     own words: it never repeats what the client sent.
     """
-    violation, detail = _first_violation(request, policy)
-    return replace(
-        request,
-        subprotocols=_readable_subprotocols(request),
-        credentials=credentials_from(request.headers),
+    values = values_by_name(request.headers)
+    violation, detail = _first_violation(_Case(request, policy, values))
+    return Request(  # not replace(), which takes three times as long
+        method=request.method,
+        target=request.target,
+        headers=request.headers,
+        http_version=request.http_version,
+        protocol=request.protocol,
+        subprotocols=_readable_subprotocols(values.get("sec-websocket-protocol", ())),
+        credentials=credentials_from(values.get("authorization", ())),
         violation=violation,
         detail=detail,
     )
@@ -80,7 +85,9 @@ def accept(
     own = [*_switch(request), *_answers(chosen, negotiated)]
     return Agreement(
         # RFC 8441 §5: a 2xx status takes the place of 101.
-        response=Response(status=200 if _is_multiplexed(request) else 101, headers=Headers([*own, *extra.lines()])),
+        response=Response(
+            status=200 if _is_multiplexed(request) else 101, headers=checked_headers([*own, *extra.lines()])
+        ),
         subprotocol=chosen,
         transforms=negotiated.transforms,
         extensions=negotiated.names,
@@ -122,91 +129,105 @@ def reject(status: int, headers: HeadersLike = (), body: bytes | None = b"") -> 
 
 # --- the checks, in the order in which they are made --------------------------------------------------------------
 
+
+class _Case(NamedTuple):
+    """A request, and what it is held to."""
+
+    request: Request
+    policy: ServerPolicy
+    #: The request's headers, by name in lower case.
+    values: Mapping[str, Sequence[str]]
+
+    def all(self, name: str) -> Sequence[str]:
+        return self.values.get(name, ())
+
+
 #: What is wrong, in words; empty where the violation says it all, ``None`` if nothing is.
-Check: TypeAlias = Callable[[Request, ServerPolicy], str | None]
+Check: TypeAlias = Callable[[_Case], str | None]
 
 
-def _target_size(request: Request, policy: ServerPolicy) -> str | None:
-    return "" if len(request.target) > min(MAX_TARGET_SIZE, policy.limits.header_size) else None
+def _target_size(case: _Case) -> str | None:
+    return "" if len(case.request.target) > min(MAX_TARGET_SIZE, case.policy.limits.header_size) else None
 
 
-def _header_count(request: Request, policy: ServerPolicy) -> str | None:
-    return "" if len(request.headers.lines()) > policy.limits.max_headers else None
+def _header_count(case: _Case) -> str | None:
+    return "" if len(case.request.headers.lines()) > case.policy.limits.max_headers else None
 
 
-def _header_size(request: Request, policy: ServerPolicy) -> str | None:
-    size = sum(len(name) + len(value) for name, value in request.headers.lines())
-    return "" if size > policy.limits.header_size else None
+def _header_size(case: _Case) -> str | None:
+    size = sum([len(name) + len(value) for name, value in case.request.headers.lines()])
+    return "" if size > case.policy.limits.header_size else None
 
 
-def _method(request: Request, _: ServerPolicy) -> str | None:
-    extended = _is_multiplexed(request) and request.protocol is not None
-    return None if request.method == ("CONNECT" if extended else "GET") else ""  # RFC 8441 §4
+def _method(case: _Case) -> str | None:
+    extended = _is_multiplexed(case.request) and case.request.protocol is not None
+    return None if case.request.method == ("CONNECT" if extended else "GET") else ""  # RFC 8441 §4
 
 
-def _http_version(request: Request, _: ServerPolicy) -> str | None:
-    major, _dot, minor = request.http_version.partition(".")
+def _http_version(case: _Case) -> str | None:
+    major, _dot, minor = case.request.http_version.partition(".")
     return None if major in _MULTIPLEXED or (major == "1" and minor > "0") else ""
 
 
-def _host(request: Request, _: ServerPolicy) -> str | None:
-    lines = request.headers.all("host")
+def _host(case: _Case) -> str | None:
+    lines = case.all("host")
     if len(lines) != 1:
         return f"there are {len(lines)}"
     return _complaint(parse_authority, lines[0])
 
 
-def _allowed_host(request: Request, policy: ServerPolicy) -> str | None:
-    if policy.hosts is None or allows_host(*parse_authority(request.headers["host"]), policy.hosts):
-        return None
-    return ""
+def _allowed_host(case: _Case) -> str | None:
+    hosts = case.policy.hosts
+    return None if hosts is None or allows_host(*parse_authority(case.all("host")[0]), hosts) else ""
 
 
-def _upgrade(request: Request, _: ServerPolicy) -> str | None:
-    if _is_multiplexed(request):
-        return None if (request.protocol or "").lower() == "websocket" else "the request is not an extended CONNECT"
-    return None if has_option(request.headers.all("upgrade"), "websocket") else ""
+def _upgrade(case: _Case) -> str | None:
+    if _is_multiplexed(case.request):
+        protocol = case.request.protocol or ""
+        return None if protocol.lower() == "websocket" else "the request is not an extended CONNECT"
+    return None if has_option(case.all("upgrade"), "websocket") else ""
 
 
-def _connection(request: Request, _: ServerPolicy) -> str | None:
-    if _is_multiplexed(request) or has_option(request.headers.all("connection"), "upgrade"):
-        return None
-    return ""
+def _connection(case: _Case) -> str | None:
+    return None if _is_multiplexed(case.request) or has_option(case.all("connection"), "upgrade") else ""
 
 
-def _no_body(request: Request, _: ServerPolicy) -> str | None:
-    headers = request.headers
-    return "" if "transfer-encoding" in headers or headers.get("content-length", "").strip("0") else None
+def _no_body(case: _Case) -> str | None:
+    has_content = any(length.strip("0") for length in case.all("content-length"))
+    return "" if has_content or case.all("transfer-encoding") else None
 
 
-def _version(request: Request, _: ServerPolicy) -> str | None:
+def _version(case: _Case) -> str | None:
     # RFC 6455 §11.3.5: the header must not come twice in a request.
-    return None if request.headers.all("sec-websocket-version") == [_VERSION] else ""
+    lines = case.all("sec-websocket-version")
+    return None if len(lines) == 1 and lines[0] == _VERSION else ""
 
 
-def _key(request: Request, _: ServerPolicy) -> str | None:
-    if _is_multiplexed(request):
+def _key(case: _Case) -> str | None:
+    if _is_multiplexed(case.request):
         return None  # RFC 8441 §5: the header is not used
-    keys = request.headers.all("sec-websocket-key")
+    keys = case.all("sec-websocket-key")
     if len(keys) != 1:
         return f"there are {len(keys)}"  # RFC 6455 §11.3.1
     return None if is_valid_key(keys[0]) else ""
 
 
-def _subprotocols(request: Request, _: ServerPolicy) -> str | None:
-    return _complaint(parse_subprotocols, request.headers.all("sec-websocket-protocol"))
+def _subprotocols(case: _Case) -> str | None:
+    return _complaint(parse_subprotocols, case.all("sec-websocket-protocol"))
 
 
-def _extensions(request: Request, _: ServerPolicy) -> str | None:
-    return _complaint(parse_extensions, request.headers.all("sec-websocket-extensions"))
+def _extensions(case: _Case) -> str | None:
+    return _complaint(parse_extensions, case.all("sec-websocket-extensions"))
 
 
-def _origin(request: Request, policy: ServerPolicy) -> str | None:
-    if policy.origins is None:
+def _origin(case: _Case) -> str | None:
+    origins = case.policy.origins
+    if origins is None:
         return None
-    if len(request.headers.all("origin")) > 1:
+    lines = case.all("origin")
+    if len(lines) > 1:
         return "there is more than one"  # RFC 6454 §7.3: a pattern might take the joined values for one
-    return None if allows_origin(request.origin, request.headers["host"], policy.origins) else ""
+    return None if allows_origin(lines[0] if lines else None, case.all("host")[0], origins) else ""
 
 
 _CHECKS: Final[tuple[tuple[Violation, Check], ...]] = (
@@ -229,9 +250,9 @@ _CHECKS: Final[tuple[tuple[Violation, Check], ...]] = (
 )
 
 
-def _first_violation(request: Request, policy: ServerPolicy) -> tuple[Violation | None, str]:
+def _first_violation(case: _Case) -> tuple[Violation | None, str]:
     for violation, check in _CHECKS:
-        detail = check(request, policy)
+        detail = check(case)
         if detail is not None:
             return violation, detail
     return None, ""
@@ -245,9 +266,9 @@ def _complaint(parse: Callable[..., object], value: object) -> str | None:
     return None
 
 
-def _readable_subprotocols(request: Request) -> tuple[str, ...]:
+def _readable_subprotocols(lines: Sequence[str]) -> tuple[str, ...]:
     try:
-        return parse_subprotocols(request.headers.all("sec-websocket-protocol"))
+        return parse_subprotocols(lines)
     except ValueError:
         return ()
 
@@ -278,6 +299,8 @@ def _answers(subprotocol: str | None, negotiated: Negotiated) -> list[tuple[str,
 
 
 def _checked_headers(headers: HeadersLike, is_reserved: Callable[[str], bool]) -> Headers:
+    if not headers:
+        return _NO_HEADERS
     try:
         checked = Headers(headers)
     except ValueError as error:

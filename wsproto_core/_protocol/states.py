@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import Final, TypeVar
 
 from .._errors import LocalProtocolError
-from .._types import State
+from .._types import State, Word
 
 __all__ = [
     "CONNECTION",
@@ -41,7 +41,7 @@ __all__ = [
 
 
 @unique
-class Phase(Enum):
+class Phase(Word):
     """Where a connection stands."""
 
     CONNECTING = "connecting"
@@ -57,7 +57,7 @@ class Phase(Enum):
 
 
 @unique
-class Happening(Enum):
+class Happening(Word):
     """What moves a connection from phase to phase."""
 
     OPENED = "handshake accepted"
@@ -128,7 +128,7 @@ PUBLIC_STATE: Final[Mapping[Phase, State]] = MappingProxyType(
 
 
 @unique
-class Position(Enum):
+class Position(Word):
     """Where in a message one direction stands (RFC 6455 §5.4)."""
 
     BETWEEN_MESSAGES = "between messages"
@@ -137,7 +137,7 @@ class Position(Enum):
 
 
 @unique
-class Part(Enum):
+class Part(Word):
     """What the application sends next."""
 
     MESSAGE = "whole message"

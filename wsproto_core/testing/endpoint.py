@@ -66,7 +66,9 @@ class Endpoint(Generic[E_co]):
     def deliver(self, events: list[Event], now: float) -> None:
         """Let the application have what the engine returned at ``now``."""
         self._contract.check_events(events, now)
-        if self.pulls and events:
+        if not events:
+            return
+        if self.pulls:
             events = self.engine.gather(events)
         for event in events:
             self.events.append(event)

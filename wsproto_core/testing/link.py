@@ -82,6 +82,11 @@ class Link:
         """Whether anything, be it the end, has not left yet."""
         return bool(self._written) or (self.is_shut and not self._end_has_left)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything, be it the end, is on its way to the reader."""
+        return bool(self._flight or self._written) or (self.is_shut and not self._end_has_left)
+
     def write(self, data: Buffer) -> None:
         """Put ``data`` into the writer's buffer, whatever its capacity. Raises :exc:`BrokenContract` after the end."""
         if self.is_shut:

@@ -243,8 +243,10 @@ class Wire(Timed, Generic[C, S]):
         if self._looked_at != self.clock.turns:
             client.is_touched = server.is_touched = True
         for _ in range(_ENDLESS):
-            client.push(now)
-            server.push(now)
+            if up.is_busy:
+                client.push(now)
+            if down.is_busy:
+                server.push(now)
             acted = client.act(now)
             acted = server.act(now) or acted
             # The server has had its turn after the client: is there anything for the client, or on its way?

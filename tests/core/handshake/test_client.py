@@ -13,7 +13,7 @@ from tests.core.handshake.fakes import KEY, TOKEN, ExtensionOnBit1, FakeExtensio
 from wsproto_core._errors import RemoteProtocolError
 from wsproto_core._events import BasicCredentials, BearerCredentials, Redirected, Rejected
 from wsproto_core._handshake import server
-from wsproto_core._handshake.client import ClientOffer, judge, request
+from wsproto_core._handshake.client import ClientOffer, judge
 from wsproto_core._handshake.outcome import Agreement, Response
 from wsproto_core._handshake.policy import ServerPolicy
 from wsproto_core._handshake.uri import parse_uri
@@ -34,7 +34,7 @@ RICH = ClientOffer(
 
 
 def test_the_least_that_a_client_sends() -> None:
-    sent = request(PLAIN)
+    sent = PLAIN.request
     assert (sent.method, sent.target, sent.http_version) == ("GET", "/chat", "1.1")
     assert sent.headers.lines() == (
         ("Host", "example.com"),
@@ -46,7 +46,7 @@ def test_the_least_that_a_client_sends() -> None:
 
 
 def test_everything_that_a_client_sends() -> None:
-    sent = request(RICH)
+    sent = RICH.request
     assert sent.target == "/?q"
     assert sent.headers["host"] == "[::1]:8765"
     assert sent.headers.lines()[5:] == (
@@ -62,18 +62,18 @@ def test_everything_that_a_client_sends() -> None:
 
 
 def test_credentials_override_those_of_the_uri() -> None:
-    sent = request(replace(RICH, credentials=BearerCredentials("token")))
+    sent = replace(RICH, credentials=BearerCredentials("token")).request
     assert sent.headers["authorization"] == "Bearer token"
 
 
 def test_origin_and_authorization_may_come_as_headers() -> None:
-    sent = request(replace(PLAIN, headers=Headers({"Origin": "null", "Authorization": "Digest x"})))
+    sent = replace(PLAIN, headers=Headers({"Origin": "null", "Authorization": "Digest x"})).request
     assert (sent.origin, sent.headers["authorization"]) == ("null", "Digest x")
 
 
 def test_a_server_accepts_what_a_client_sends() -> None:
     for offer in (PLAIN, RICH):
-        judged = server.judge(request(offer), ServerPolicy())
+        judged = server.judge(offer.request, ServerPolicy())
         assert judged.violation is None
         assert judged.credentials == offer.uri.credentials
 
@@ -204,7 +204,7 @@ def test_both_sides_agree() -> None:
     extensions = [ExtensionOnBit1(), FakeExtension()]
     offer = replace(RICH, extensions=extensions)
     policy = ServerPolicy(subprotocols=["b"], extensions=extensions)
-    theirs = server.accept(server.judge(request(offer), policy), policy)
+    theirs = server.accept(server.judge(offer.request, policy), policy)
     ours = judge(theirs.response, offer)
     assert isinstance(ours, Agreement)
     assert (

@@ -235,7 +235,7 @@ def basic(text: str | bytes, scheme: str = "Basic") -> Headers:
     ],
 )
 def test_credentials(headers: Headers, expected: Credentials | None) -> None:
-    assert credentials_from(headers) == expected
+    assert credentials_from(headers.all("authorization")) == expected
 
 
 @given(latin1 | st.builds("{} {}".format, st.sampled_from(["Basic", "Bearer"]), latin1))
@@ -244,8 +244,8 @@ def test_odd_credentials_are_read_or_ignored(text: str) -> None:
         headers = Headers([("Authorization", text)])
     except ValueError:
         return
-    found = credentials_from(headers)
-    assert found is None or credentials_from(Headers([("Authorization", authorization(found))])) == found
+    found = credentials_from(headers.all("authorization"))
+    assert found is None or credentials_from([authorization(found)]) == found
 
 
 printable = st.text(st.characters(min_codepoint=32, exclude_characters="\x7f", exclude_categories=["Cs"]))
@@ -253,7 +253,7 @@ printable = st.text(st.characters(min_codepoint=32, exclude_characters="\x7f", e
 
 @given(st.builds(BasicCredentials, printable.map(lambda text: text.replace(":", "")), printable))
 def test_basic_credentials_survive_the_round_trip(credentials: BasicCredentials) -> None:
-    assert credentials_from(Headers([("Authorization", authorization(credentials))])) == credentials
+    assert credentials_from([authorization(credentials)]) == credentials
 
 
 def test_bearer_credentials_survive_the_round_trip() -> None:

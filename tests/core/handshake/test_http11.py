@@ -174,11 +174,12 @@ def test_as_many_headers_as_allowed(cut: Cut) -> None:
     assert request_violation(get(X="y"), cut, limits) is Violation.TOO_MANY_HEADERS
 
 
-def test_the_detail_does_not_repeat_the_bytes() -> None:
+@pytest.mark.parametrize("line", [b"authorization secret", b"my secret: x", b"'my secret: x"])
+def test_the_detail_does_not_repeat_the_bytes(line: bytes) -> None:
     with pytest.raises(RemoteProtocolError) as caught:
-        RequestReader(LIMITS).feed(get().replace(b"\r\n\r\n", b"\r\nauthorization secret\r\n\r\n"))
+        RequestReader(LIMITS).feed(get().replace(b"\r\n\r\n", b"\r\n" + line + b"\r\n\r\n"))
     assert "secret" not in caught.value.detail
-    assert caught.value.__suppress_context__
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
 @pytest.mark.parametrize("end", [b"\x00", b"\x7f", b"\x0b", b"\rx"])
@@ -544,7 +545,7 @@ def test_a_client_reads_every_refusal(violation: Violation) -> None:
 def test_both_sides_over_the_wire(cut: Cut) -> None:
     policy = ServerPolicy(subprotocols=["chat"])
     offer = client.ClientOffer(uri=parse_uri("ws://example.com/?q"), key=KEY, subprotocols=["chat"])
-    request, _ = read_request(cut(serialize_request(client.request(offer))))
+    request, _ = read_request(cut(serialize_request(offer.request)))
     assert request is not None
     agreement = server.accept(server.judge(request, policy), policy)
     response, trailing = read_response(cut(serialize_response(agreement.response) + b"\x81\x00"))

@@ -175,7 +175,7 @@ def test_an_engine_that_crashes_has_its_last_input_noted() -> None:
     watch.attach(engine, now=NOW)
     request = b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     engine.receive_data(
-        request + b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", NOW
+        request + b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n\x81", NOW
     )
     with pytest.raises(ZeroDivisionError):
         engine.accept()

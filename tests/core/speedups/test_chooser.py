@@ -33,6 +33,28 @@ def homes(package: ModuleType) -> set[str]:
     return {getattr(package, name).__module__.rpartition(".")[2] for name in NAMES}
 
 
+COLLECTING = """
+import gc, importlib, os, sys
+import wsproto_core  # in Python: the twin's modules are not there yet
+os.register_at_fork(after_in_child=gc.collect)
+for moment in range(1, 150):
+    child = os.fork()
+    if not child:
+        gc.set_threshold(moment)
+        importlib.import_module("wsproto_core._speedups." + sys.argv[1])
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0, moment
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="tries a hundred imports of a fresh module")
+@pytest.mark.parametrize("name", sorted(COMPILED))
+def test_garbage_may_be_collected_at_any_moment_of_the_import(name: str) -> None:
+    compiled()
+    environment = {**os.environ, "WSPROTO_CORE_PUREPYTHON": "1"}
+    subprocess.run([sys.executable, "-c", COLLECTING, name], check=True, env=environment)
+
+
 def test_the_environment_asks_for_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WSPROTO_CORE_PUREPYTHON", "1")
     package = chosen()

@@ -322,7 +322,7 @@ def test_whose_application_keeps_to_itself_touches_nobody() -> None:
     busy.open()
     idle.open()
     looks: list[float] = []
-    idle.client.push = looks.append  # type: ignore[assignment]  # it is called whenever the wire is looked at
+    idle.client.act = looks.append  # type: ignore[assignment]  # it is called whenever the wire is looked at
     for side in busy.sides:
         side.reaches_others = False
     busy.links[0].latency = 0.5
