@@ -172,11 +172,12 @@ async def test_a_visitor_whose_time_is_up_at_the_last_moment_is_forgotten(monkey
         introduction.cancel()
 
     monkeypatch.setattr(Link, "connection_made", cut_off)
-    async with serve(echo, "127.0.0.1", 0, max_connections=1) as server:
+    async with serve(echo, "127.0.0.1", 0, max_connections=1, proxied_by=["127.0.0.1"]) as server:
         async with Raw.connect(server.port, handshake=False) as raw:
+            raw.send(b"PROXY UNKNOWN\r\n")
             assert await raw.rest() == b""
         assert not server.reception.everyone
         monkeypatch.undo()
-        async with connect(url(server)) as ws:
-            await ws.send("there is room")
-            assert await ws.recv() == "there is room"
+        async with Raw.connect(server.port, handshake=False) as raw:
+            raw.send(b"PROXY UNKNOWN\r\nGET / HTTP/1.0\r\n\r\n")
+            assert b" 505 " in await raw.rest()  # and not 503: there is room

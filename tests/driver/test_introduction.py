@@ -76,9 +76,9 @@ def test_a_plan_knows_its_proxies() -> None:
     assert proxied is not None
     assert rest == GET
     assert walk(ListenPlan(port=0).introduction(PROXY, secure=False)) == ([], None, b"")
-    assert plan.must_be_introduced(PROXY, secure=False)
-    assert not ListenPlan(port=0).must_be_introduced(PROXY, secure=False)
-    assert ListenPlan(port=0).must_be_introduced(PROXY, secure=True)
+    assert plan.needs_introduction(PROXY, secure=False)
+    assert not ListenPlan(port=0).needs_introduction(PROXY, secure=False)
+    assert ListenPlan(port=0).needs_introduction(PROXY, secure=True)
     with pytest.raises(ValueError, match="proxied_by"):
         ListenPlan(port=0, proxied_by=["example.com"])
 

@@ -72,7 +72,7 @@ class _Door(Generic[_P]):
         peer.link.on_abort = functools.partial(_shut, sock)
         peer.link.on_lost = functools.partial(self._server.tell, peer)
         begin = functools.partial(self._begin, peer, visitor, address, since)
-        introduces = self._plan.where.must_be_introduced(address, secure=self._ssl is not None)
+        introduces = self._plan.where.needs_introduction(address, secure=self._ssl is not None)
         if not self._server.admit(peer, begin, introduces=introduces):
             visitor.close()
 

@@ -85,10 +85,6 @@ class ListenPlan:
         """The steps with whoever connects from ``address``, as ``getpeername`` tells it; see :func:`introduce`."""
         return introduce(self._trusted, address, secure=secure)
 
-    def must_be_introduced(self, address: Any, *, secure: bool) -> bool:
-        """Whether there are any such steps with whoever connects from ``address``."""
-        return secure or self._trusted.trusts(address)
-
 
 class StreamServePlan(Protocol[_E]):
     """What serves connections over streams, of whatever kind."""
