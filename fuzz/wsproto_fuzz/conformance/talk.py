@@ -65,9 +65,8 @@ class Talk:
         #: Where a request to a server goes: the value of its ``Host``, and what it asks for.
         self.authority = authority
         self.target = target
-        #: Whether the stream is inside of TLS.
+        #: Whether the stream is inside of TLS, and by which name a client asked for the tester there.
         self.is_secure = is_secure
-        #: By which name a client asked for the tester in its TLS handshake.
         self.server_name = server_name
         self.now = now
         #: Seconds that the peer has for what it ought to do at once.
@@ -80,9 +79,8 @@ class Talk:
         self.pinged: set[bytes] = set()
         #: What the tester's first close frame said.
         self.close_sent: CloseContent | None = None
-        #: What the peer did, in one sentence: the last deed told wins.
+        #: What the peer did, in one sentence: the last deed told wins. And what was allowed and not ideal.
         self.deed: str = ""
-        #: What was allowed and not ideal, in sentences.
         self.lapses: list[str] = []
         self.output: deque[bytes] = deque()
         #: The stream is to be ended in this direction, after the output.
