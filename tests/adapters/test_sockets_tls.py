@@ -83,7 +83,7 @@ def test_close_during_the_tls_handshake(authority: Authority) -> None:
         Raw.connect(server.port, handshake=False) as raw,
     ):
         eventually(lambda: server.reception.everyone)
-        server.close()
+        server.close(grace_period=0.05)
         assert raw.rest() == b""
 
 

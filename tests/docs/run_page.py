@@ -31,8 +31,10 @@ class Session:
     """The run of one page."""
 
     def __init__(self, page: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = int(probe.getsockname()[1])
+        # Kept to the end, and never listening: whoever shares addresses, as servers do, can still bind to it, and the
+        # system gives the port to nobody else.
+        self._reservation = self._bound(0)
+        self.port = int(self._reservation.getsockname()[1])
         self.blocks = blocks(page)
         module = types.ModuleType("page")  # dataclasses look their module up
         sys.modules["page"] = module
@@ -54,6 +56,7 @@ class Session:
                 program.wait()
                 if program.stdout is not None:
                     program.stdout.close()
+            self._reservation.close()
         if self.saved:
             raise AssertionError(f"saved, but never run: {', '.join(sorted(self.saved))}")
 
@@ -105,13 +108,21 @@ class Session:
 
     def _listens(self) -> bool:
         """Whether something is bound to the port; connecting would use up a server that takes one client only."""
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", self.port))
-            except OSError:
-                return True
+        try:
+            self._bound(self.port).close()
+        except OSError:
+            return True
         return False
+
+    def _bound(self, port: int) -> socket.socket:
+        sock = socket.socket()
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            sock.close()
+            raise
+        return sock
 
 
 def main(arguments: list[str]) -> None:

@@ -96,6 +96,7 @@ async def test_their_server_refuses(runtime: Runtime, peer: Peer) -> None:
             if origin is None:
                 assert caught.value.headers["x-why"] == "closed"
                 assert caught.value.body.decode() == REFUSAL
+        await runtime.in_thread(bool)  # the loop goes on, and hangs up: their server, which waits for that, blocks it
 
 
 # --- our server -------------------------------------------------------------------------------------------------------

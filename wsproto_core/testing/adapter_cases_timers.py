@@ -115,7 +115,7 @@ async def closing_a_peer_that_does_not_read(stage: AdapterStage, far: FarEnd, ws
     waiting = (stage.spawn(ws.send, "waits for room"), stage.spawn(ws.ping))
     began_at = stage.now()
     await ws.close()
-    check_elapsed_at_most(stage, began_at, 5)
+    check_elapsed_at_most(stage, began_at, 20)  # whatever the kernels still take on the way begins the time anew
     for task in waiting:
         with raises(ConnectionClosedError, "a verb that waits"):
             await task.outcome()
