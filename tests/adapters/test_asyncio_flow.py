@@ -88,7 +88,7 @@ async def test_large_messages_come_whole_whatever_the_socket_takes_at_once(
         return behave(write, descriptor, buffers)
 
     monkeypatch.setattr(os, "writev", writev)
-    messages = ["x" * LARGE, b"y" * LARGE, "é" * LARGE, "short"]
+    messages: list[str | bytes] = ["x" * LARGE, b"y" * LARGE, "é" * LARGE, "short"]
 
     async def feed(ws: WebSocket) -> None:
         for message in messages:
