@@ -70,5 +70,5 @@ class Backlog:
     def count(self, events: Iterable[Event]) -> None:
         """``events`` belong to the batch."""
         for event in events:
-            if isinstance(event, str | bytes | Fragment):
+            if isinstance(event, (str, bytes, Fragment)):  # a union would be made anew for every message
                 self.batch_size += memory_of(event)

@@ -201,8 +201,9 @@ def check_range(name: str, value: object, least: int, most: int | None) -> None:
 
 #: The end of every flush, which the wire does without (RFC 7692 §7.2.1).
 _TAIL: Final = b"\x00\x00\xff\xff"
-#: An empty block with BFINAL set: fed where a block may begin, it ends the stream and does nothing else.
-_LAST_BLOCK: Final = b"\x01\x00\x00\xff\xff"
+#: The same, and empty blocks behind it: where a block may begin they are nothing. Anywhere else they give output or
+#: make no sense. They are many, because within the table of codes that a block begins with it takes some to tell.
+_EMPTY_BLOCKS: Final = _TAIL + 32 * (b"\x00" + _TAIL)
 #: Compressed bytes inflated at a time. zlib copies what follows a block with BFINAL: in small steps that stays linear,
 #: and as the steps are counted from the start of the message, a verdict does not depend on how the bytes arrived.
 _STEP: Final = 4096
@@ -227,6 +228,7 @@ class DeflateTransform(MessageTransform):
         "_own_restarts",
         "_peer_bits",
         "_peer_restarts",
+        "_room",
     )
 
     reserved_bits: ClassVar[int] = 0x40  # RFC 7692 §6: RSV1
@@ -239,6 +241,8 @@ class DeflateTransform(MessageTransform):
         self._compressor: _Compress | None = None
         self._fed = False  # whether the outgoing message has had any bytes yet
         self._inflater: _Decompress | None = None
+        # How much the first step of a message may inflate to, its ratio not being judged yet; 0 for any.
+        self._room = 0 if limits.message_size is None else min(limits.message_size + 1, _MOST)
         self._compressed = 0  # bytes of the incoming message
         self._inflated = 0
 
@@ -271,12 +275,16 @@ class DeflateTransform(MessageTransform):
         block, or has no bytes at all, lacks the empty block that RFC 7692 §7.2.1 wants at its end but nothing else,
         and is taken.
         """
-        if len(data) <= _STEP - self._compressed % _STEP:
-            inflated = self._inflate(data) if data else b""
-        else:
-            inflated = b"".join(map(self._inflate, self._steps(data)))
-        if final:
+        if not final or self._compressed or not 0 < len(data) <= _STEP:
+            return self._decode_in_steps(data, final)
+        inflater = self._inflater or self._new_inflater()
+        inflated = _decompress(inflater, data, self._room)
+        if inflater.eof or len(inflated) == self._room:
+            self._compressed = len(data)
+            inflated = self._counted(inflated)
             self._finish()
+        else:
+            self._end_message(inflater)
         return inflated
 
     def _new_compressor(self) -> _Compress:
@@ -292,6 +300,15 @@ class DeflateTransform(MessageTransform):
             self._compressor = None  # RFC 7692 §7.1.1
         return compressor.flush(zlib.Z_SYNC_FLUSH)[:-4]  # RFC 7692 §7.2.1
 
+    def _decode_in_steps(self, data: Buffer, final: bool) -> bytes:
+        if len(data) <= _STEP - self._compressed % _STEP:
+            inflated = self._inflate(data) if data else b""
+        else:
+            inflated = b"".join(map(self._inflate, self._steps(data)))
+        if final:
+            self._finish()
+        return inflated
+
     def _steps(self, data: Buffer) -> Iterator[memoryview]:
         view = memoryview(data)
         first = _STEP - self._compressed % _STEP
@@ -301,35 +318,40 @@ class DeflateTransform(MessageTransform):
 
     def _inflate(self, step: Buffer) -> bytes:
         self._compressed += len(step)
-        inflated, rest = self._inflate_stream(step)
-        if not rest:
-            return inflated
-        streams = [inflated]
-        while rest:
-            inflated, rest = self._inflate_stream(rest)
-            streams.append(inflated)
-        return b"".join(streams)
+        return self._counted(self._feed(step))
 
-    def _inflate_stream(self, data: Buffer) -> tuple[bytes, bytes]:
-        """Inflate up to the next BFINAL: what it gives, and what follows."""
-        if self._inflater is None:
-            self._inflater = zlib.decompressobj(-max(_MIN_BITS, self._peer_bits))
+    def _feed(self, data: Buffer) -> bytes:
+        """Inflate up to the next BFINAL, and not much more than is allowed."""
         ceiling = self._ceiling()
         room = 0 if ceiling is None else min(ceiling - self._inflated + 1, _MOST)
-        inflated = _decompress(self._inflater, data, room)
-        self._inflated += len(inflated)
-        if ceiling is not None and self._inflated > ceiling:
-            raise self._too_much()
-        if not self._inflater.eof:
-            return inflated, b""
-        rest = self._inflater.unused_data
-        self._inflater = None
-        return inflated, rest
+        return _decompress(self._inflater or self._new_inflater(), data, room)
+
+    def _new_inflater(self) -> _Decompress:
+        self._inflater = zlib.decompressobj(-max(_MIN_BITS, self._peer_bits))
+        return self._inflater
+
+    def _counted(self, inflated: bytes) -> bytes:
+        """``inflated``, held to the limits, with all that is behind a BFINAL where it has come to one."""
+        streams = []
+        ceiling = self._ceiling()
+        while True:
+            streams.append(inflated)
+            self._inflated += len(inflated)
+            if ceiling is not None and self._inflated > ceiling:
+                raise self._too_much()
+            assert self._inflater is not None, "there is what has inflated it"
+            if not self._inflater.eof:
+                break
+            rest, self._inflater = self._inflater.unused_data, None
+            if not rest:
+                break
+            inflated = self._feed(rest)
+        return b"".join(streams)
 
     def _ceiling(self) -> int | None:
         """What this message may have inflated to by the end of the present step (RFC 7692 §8)."""
         size, ratio = self._limits.message_size, self._limits.inflate_ratio
-        if ratio is None:
+        if ratio is None or self._compressed <= _STEP:  # one step cannot come to what the ratio is judged for
             return size
         steps = -(-self._compressed // _STEP)
         by_ratio = max(RATIO_FREE, ratio * steps * _STEP)
@@ -347,22 +369,16 @@ class DeflateTransform(MessageTransform):
         if ratio is not None and self._inflated > max(RATIO_FREE, ratio * self._compressed):
             raise self._too_much()
         if self._compressed and self._inflater is not None:
-            self._end_block(self._inflater)
-        if self._peer_restarts:
-            self._inflater = None  # RFC 7692 §7.1.1
+            self._end_message(self._inflater)
         self._compressed = self._inflated = 0
 
-    def _end_block(self, inflater: _Decompress) -> None:
+    def _end_message(self, inflater: _Decompress) -> None:
         """Feed what the sender took away, and see that a block may begin there (RFC 7692 §7.2.2)."""
-        # zlib does not tell whether it stands between two blocks. Ending the stream right there tells, on a copy where
-        # the context is still needed: 1 µs.
-        probe = inflater if self._peer_restarts else inflater.copy()
-        _decompress(probe, _TAIL + _LAST_BLOCK, 1)
         # A block with BFINAL that needed some of these bytes has left the others unused.
-        if not probe.eof or probe.unused_data:
+        if _decompress(inflater, _EMPTY_BLOCKS, 1) or inflater.eof:
             raise RemoteProtocolError(Violation.CORRUPT_COMPRESSION, "the message ends within a block")
-        if not self._peer_restarts:
-            inflater.decompress(_TAIL)
+        if self._peer_restarts:
+            self._inflater = None  # RFC 7692 §7.1.1
 
 
 def _decompress(inflater: _Decompress, data: Buffer, max_length: int) -> bytes:

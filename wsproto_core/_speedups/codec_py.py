@@ -326,8 +326,8 @@ class FrameDecoder:
 
     def _transforms_for(self, first: int) -> tuple[MessageTransform, ...]:
         """The transforms that a message with this first byte went through."""
-        if not self._transforms:
-            return ()
+        if first & self._reserved_bits == self._reserved_bits:
+            return self._transforms
         return tuple([t for t in self._transforms if first & t.reserved_bits or not t.reserved_bits])
 
     # --- payloads: taken as they come ---------------------------------------------------------------------------------
