@@ -110,7 +110,7 @@ class Link(asyncio.BufferedProtocol, Waiters):
         return self._memory
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.data_received(bytes(self._memory[:nbytes]))
+        self.data_received(self._memory[:nbytes].tobytes())
 
     def data_received(self, data: bytes) -> None:
         """Take bytes that have come."""
