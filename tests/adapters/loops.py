@@ -1,22 +1,23 @@
-"""Runs coroutine tests on both event loops, and holds them to leaving nothing behind.
+"""Runs coroutine tests on every event loop, and holds them to leaving nothing behind.
 
-A ``conftest.py`` imports the two hooks. Every ``async def test_...`` below it then runs once on asyncio and once on
-uvloop, within a time limit, and fails if it leaves a task, a complaint to the loop's exception handler or (through the
-warnings that are errors) an unclosed transport.
+A ``conftest.py`` imports the two hooks. Every ``async def test_...`` below it then runs once on asyncio, once on
+uvloop and once on asyncio with the transports of aiofastnet, within a time limit, and fails if it leaves a task, a
+complaint to the loop's exception handler or (through the warnings that are errors) an unclosed transport.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
 import uvloop
 
-__all__ = ["TEST_SECONDS", "pytest_generate_tests", "pytest_pyfunc_call", "run_on"]
+__all__ = ["TEST_SECONDS", "pytest_generate_tests", "pytest_pyfunc_call", "run_on", "transports_of"]
 
 #: No wait of a test is longer than this.
 TEST_SECONDS = 30.0
@@ -24,7 +25,16 @@ TEST_SECONDS = 30.0
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "asyncio": asyncio.new_event_loop,
     "uvloop": uvloop.new_event_loop,
+    "aiofastnet": asyncio.new_event_loop,
 }
+
+
+@contextlib.contextmanager
+def transports_of(kind: str) -> Iterator[None]:
+    """Let servers use transports of aiofastnet where ``kind`` says so, and elsewhere the loop's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WSPROTO_ASYNCIO_TRANSPORTS", "auto" if kind == "aiofastnet" else "loop")
+        yield
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -57,7 +67,7 @@ def run_on(
             await test()
         await leftovers_gone()
 
-    with asyncio.Runner(loop_factory=LOOPS[kind], debug=debug) as runner:
+    with transports_of(kind), asyncio.Runner(loop_factory=LOOPS[kind], debug=debug) as runner:
         runner.run(bounded())
         gc.collect()  # a task whose exception nobody retrieved says so when it is collected
     if complaints:

@@ -51,6 +51,7 @@ Handler = Callable[[Any], Coroutine[Any, Any, None]]
 
 PACKAGES: Final[dict[str, ModuleType]] = {
     "asyncio": wsproto_asyncio,
+    "aiofastnet": wsproto_asyncio,
     "uvloop": wsproto_asyncio,
     "trio": wsproto_trio,
     "anyio on asyncio": wsproto_anyio,

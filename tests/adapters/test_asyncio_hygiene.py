@@ -123,7 +123,7 @@ async def test_no_connection_survives_its_end() -> None:
     assert len(remembered) >= 120
 
 
-@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop", "aiofastnet"])
 def test_debug_mode_has_nothing_to_complain_of(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     """Unclosed transports, exceptions that nobody retrieved, calls from a wrong thread: all errors here."""
     caplog.set_level(logging.WARNING)

@@ -46,6 +46,7 @@ NEVER = Backoff(initial=3600.0, cap=3600.0)
 
 PACKAGES: dict[str, ModuleType] = {
     "asyncio": wsproto_asyncio,
+    "aiofastnet": wsproto_asyncio,
     "uvloop": wsproto_asyncio,
     "trio": wsproto_trio,
     "anyio on asyncio": wsproto_anyio,

@@ -25,7 +25,7 @@ def usage_error(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_the_version_names_everything_involved(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     shown = capsys.readouterr().out
-    assert all(word in shown for word in ("wsproto-core ", "Python ", "hot code: ", "h11 ", "uvloop "))
+    assert all(word in shown for word in ("wsproto-core ", "Python ", "hot code: ", "h11 ", "uvloop ", "aiofastnet "))
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["connect", "--help"], ["echo", "--help"]])

@@ -15,6 +15,7 @@ from wsproto_core import (
     ConnectionClosedOK,
     Fragment,
     Limits,
+    LocalProtocolError,
     Log,
     OutboxFull,
     Receive,
@@ -153,6 +154,17 @@ def test_parts_are_taken_one_by_one() -> None:
     ws, link = open_peer(receive=Receive.FRAGMENTS)
     ws.engine.gather(link.engine.receive_data(frame(1, b"one"), START))
     assert result(ws.recv_fragment()) == Fragment("one", True)
+
+
+@pytest.mark.parametrize("take", [AsyncWebSocket.recv, AsyncWebSocket.__anext__], ids=["recv", "a loop"])
+def test_who_gets_parts_cannot_ask_for_whole_messages(
+    take: Callable[[AsyncWebSocket], Coroutine[Any, Any, Any]],
+) -> None:
+    ws, link = open_peer(receive=Receive.FRAGMENTS)
+    ws.engine.gather(link.engine.receive_data(frame(1, b"part"), START))
+    with pytest.raises(LocalProtocolError, match="whole messages"):
+        take(ws).send(None)
+    assert result(ws.recv_fragment()) == Fragment("part", True)
 
 
 def test_a_loop_over_messages_ends_with_an_ordinary_close() -> None:

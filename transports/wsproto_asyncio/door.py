@@ -14,6 +14,7 @@ from wsproto_core import BeginTls, ByteEngine, IntroductionStep, ProcessRequest,
 from .listening import Acceptor, listening_sockets
 from .peer import StreamPeer
 from .serving import Server, Serving
+from .transports import adopt, fast_adopt
 
 __all__ = ["StreamServing"]
 
@@ -60,6 +61,7 @@ class _Door(Generic[_P]):
         self._server = server
         self._loop = asyncio.get_running_loop()
         self._acceptor = Acceptor(sock, self._welcome)
+        self._fast_adopt = fast_adopt() if self._acceptor.is_watching else None
 
     @property
     def sockets(self) -> Sequence[Any]:
@@ -92,9 +94,10 @@ class _Door(Generic[_P]):
         steps = self._plan.where.introduction(address, secure=self._ssl is not None)
         async with asyncio.timeout_at(None if limit is None else since + limit):
             peer.proxied, ssl = await self._walk(steps, sock)
-            await self._loop.connect_accepted_socket(
-                lambda: peer.link, sock, ssl=ssl, ssl_handshake_timeout=None if ssl is None else limit
-            )
+            if ssl is None and self._fast_adopt is not None:
+                await self._fast_adopt(sock, lambda: peer.link)
+            else:
+                await adopt(sock, lambda: peer.link, ssl=ssl, timeout=limit)
 
     async def _walk(
         self, steps: Generator[IntroductionStep, bytes, ProxiedFrom | None], sock: socket.socket

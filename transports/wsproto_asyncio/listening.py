@@ -64,9 +64,12 @@ class Acceptor:
         self._loop = asyncio.get_running_loop()
         # Where a loop cannot watch sockets, a task waits; elsewhere only during a pause.
         self._task: asyncio.Task[None] | None = None
+        #: Whether the loop can watch sockets.
+        self.is_watching: bool = True
         try:
             self._watch()
         except NotImplementedError:  # Windows
+            self.is_watching = False
             self._task = self._loop.create_task(self._accept_by_turns())
 
     @property

@@ -17,14 +17,14 @@ _T = TypeVar("_T")
 
 
 class _Pause(asyncio.Future[None]):
-    """What one task waits for. It can be resumed like any other future, and at once."""
+    """What one task waits for. It can end like any other future, and at once."""
 
     __slots__ = ("_context", "_go_on")
 
-    _go_on: Callable[[asyncio.Future[None]], object]
+    _go_on: Callable[[_Pause], object]
     _context: Context
 
-    def add_done_callback(self, fn: Callable[[asyncio.Future[None]], object], /, *, context: Any = None) -> None:
+    def add_done_callback(self, fn: Callable[[_Pause], object], /, *, context: Any = None) -> None:
         """Called once, by the task that begins to wait: how it wants to be told."""
         self._go_on, self._context = fn, context
         super().add_done_callback(fn, context=context)

@@ -97,4 +97,8 @@ class _Version(argparse.Action):
             print("uvloop is not installed, asyncio's own event loop is used (to have it: wsproto-core[fast])")
         else:
             print(f"uvloop {metadata.version('uvloop')}, used by `wsproto echo --uvloop`")
+        if find_spec("aiofastnet") is None:
+            print("aiofastnet is not installed, asyncio's own transports are used (to have it: wsproto-core[fast])")
+        else:
+            print(f"aiofastnet {metadata.version('aiofastnet')}, used by servers on asyncio")
         parser.exit()

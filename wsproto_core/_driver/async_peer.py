@@ -150,8 +150,7 @@ class AsyncPeer(PeerBase[_E]):
     def __init__(self, engine: _E, link: AsyncLink, *, watch: Callable[[Any, Event], None] | None = None) -> None:
         super().__init__(engine, watch=watch)
         self._link = link
-        # Whether messages are taken from the inbox without looking further, where they can be.
-        self._takes_at_once = engine.receive is Receive.MESSAGES
+        self._takes_whole_messages = engine.receive is Receive.MESSAGES
 
     # --- sending ------------------------------------------------------------------------------------------------------
 
@@ -194,8 +193,12 @@ class AsyncPeer(PeerBase[_E]):
         """
         if not self.is_eager:
             await self._link.until(_at_once)
-        message: Any = self.engine.message_at_hand() if self._takes_at_once else None
-        return message if message is not None else await self._wait_for_message()  # type: ignore[no-any-return]  # a whole one
+        if not self._takes_whole_messages:
+            self.check_mode(Receive.MESSAGES)
+        message: Any = self.engine.message_at_hand()
+        if message is None:
+            message = await self._link.until(self._take)
+        return message  # type: ignore[no-any-return]  # a whole one
 
     def __aiter__(self) -> Self:
         """The messages, until an ordinary close ends the loop; any other end raises :exc:`ConnectionClosedError`."""
@@ -204,10 +207,12 @@ class AsyncPeer(PeerBase[_E]):
     async def __anext__(self) -> Message:
         if not self.is_eager:
             await self._link.until(_at_once)
-        message: Any = self.engine.message_at_hand() if self._takes_at_once else None
+        if not self._takes_whole_messages:
+            self.check_mode(Receive.MESSAGES)
+        message: Any = self.engine.message_at_hand()
         if message is None:
             try:
-                message = await self._wait_for_message()
+                message = await self._link.until(self._take)
             except ConnectionClosedOK:
                 raise StopAsyncIteration from None
         return message  # type: ignore[no-any-return]  # a whole one
@@ -265,13 +270,9 @@ class AsyncPeer(PeerBase[_E]):
     def _must_wait(self) -> bool:
         return not (self.is_eager and self.engine.can_send)
 
-    async def _wait_for_message(self) -> Any:
-        self.check_mode(Receive.MESSAGES)
-        return await self._link.until(self._take)
-
     def _take(self) -> Message | Fragment | None:
         if self.engine.is_flowing:
-            return self.take_message()
+            return self.engine.next_message()  # it has not ended: there is nothing to raise
         try:
             return self.take_message()
         finally:

@@ -150,7 +150,7 @@ class EngineBase(ABC):
         """
         if self._closing.owes_close_frame and self._inbox is None and not self._undelivered:
             self._answer_close()  # push-style users write after they have dealt with the batch
-        return self._outbox.take() if self._outbox else []
+        return self._outbox.take()
 
     def next_deadline(self) -> float | None:
         """When to call :meth:`handle_timeout`, in monotonic seconds; ``None`` for never. May be in the past: call at
@@ -179,9 +179,8 @@ class EngineBase(ABC):
     @property
     def is_flowing(self) -> bool:
         """Whether bytes go both ways, as nearly always: the transport is read, written, and left as it is."""
-        if self._closing.phase is not Phase.OPEN or self._transport_ended or self._backlog:
-            return False
-        return self._inbox is None or self._inbox.has_room
+        inbox = self._inbox
+        return self._closing.is_open and not self._backlog and (inbox is None or inbox.has_room)
 
     @property
     def can_send(self) -> bool:

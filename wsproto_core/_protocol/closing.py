@@ -34,6 +34,7 @@ class Closing:
         "_received",
         "_sent",
         "http_status",
+        "is_open",
         "may_receive",
         "may_send",
         "owes_close_frame",
@@ -148,6 +149,7 @@ class Closing:
         self.phase = phase
         self.state: State = PUBLIC_STATE[phase]
         # What is asked for every message is looked up once for every phase.
+        self.is_open: bool = phase is Phase.OPEN
         self.may_send: bool = phase in MAY_SEND
         self._frames.is_open = self.may_send
         self.may_receive: bool = phase in MAY_RECEIVE

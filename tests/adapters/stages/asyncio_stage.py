@@ -1,4 +1,4 @@
-"""asyncio and uvloop. asyncio's loop can have a virtual clock."""
+"""asyncio and uvloop, and asyncio with the transports of aiofastnet. asyncio's loop can have a virtual clock."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any, Generic, TypeVar
 
 import uvloop
 
-from tests.adapters.loops import leftovers_gone
+from tests.adapters.loops import leftovers_gone, transports_of
 from tests.adapters.stages.base import Stage
 from wsproto_asyncio import connect, serve
 from wsproto_core.testing import Ability, AdapterStage, StagePeer, TaskCancelled
 
-__all__ = ["AsyncioStage", "UvloopStage", "VirtualLoop"]
+__all__ = ["AiofastnetStage", "AsyncioStage", "UvloopStage", "VirtualLoop"]
 
 T = TypeVar("T")
 
@@ -108,7 +108,7 @@ class AsyncioStage(Stage):
                 await asyncio.gather(*self._tasks, return_exceptions=True)
             await leftovers_gone()
 
-        with asyncio.Runner(loop_factory=self.make_loop) as runner:
+        with transports_of(self.name), asyncio.Runner(loop_factory=self.make_loop) as runner:
             runner.run(bounded())
         assert complaints == []
 
@@ -119,6 +119,10 @@ class UvloopStage(AsyncioStage):
 
     def make_loop(self) -> asyncio.AbstractEventLoop:
         return uvloop.new_event_loop()
+
+
+class AiofastnetStage(AsyncioStage):
+    name = "aiofastnet"
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

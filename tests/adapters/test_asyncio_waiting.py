@@ -1,0 +1,157 @@
+"""Tasks that wait for an input go on in the call that brings it, and lose nothing by it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextvars import ContextVar
+
+import pytest
+
+from tests.adapters.kit import TEXT, Raw, echo, frame, url
+from wsproto_asyncio import WebSocket, connect, serve
+from wsproto_asyncio.waiting import Waiters
+
+NAME: ContextVar[str] = ContextVar("NAME")
+
+
+class Tray:
+    """Somewhere to wait for things."""
+
+    def __init__(self) -> None:
+        self.waiters = Waiters()
+        self.things: list[str] = []
+        self.taken: list[str] = []
+
+    async def take(self) -> None:
+        """Take what comes, for ever."""
+        while True:
+            self.taken.append(await self.waiters.until(lambda: self.things.pop() if self.things else None))
+
+    def put(self, thing: str, wake: Callable[[], None]) -> list[str]:
+        """Put something in; return what was taken by the time that everybody had been woken."""
+        self.things.append(thing)
+        wake()
+        return list(self.taken)
+
+
+async def called_by_the_loop(call: Callable[[], object]) -> None:
+    """Let the loop call it, outside of any task, and wait until it has been."""
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+    loop.call_soon(call)
+    loop.call_soon(done.set)
+    await done.wait()
+
+
+async def test_it_goes_on_at_once() -> None:
+    tray, seen = Tray(), list[list[str]]()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(tray.take())
+        await asyncio.sleep(0)
+        await called_by_the_loop(lambda: seen.append(tray.put("a", tray.waiters.wake_at_once)))
+        await called_by_the_loop(lambda: seen.append(tray.put("b", tray.waiters.wake_at_once)))
+        await called_by_the_loop(lambda: seen.append(tray.put("c", tray.waiters.wake)))
+        await asyncio.sleep(0)
+        task.cancel()
+    assert seen == [["a"], ["a", "b"], ["a", "b"]]
+    assert tray.taken == ["a", "b", "c"]
+
+
+async def test_within_a_task_it_goes_on_later() -> None:
+    tray = Tray()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(tray.take())
+        await asyncio.sleep(0)
+        assert tray.put("a", tray.waiters.wake_at_once) == []
+        await asyncio.sleep(0)
+        assert tray.taken == ["a"]
+        task.cancel()
+
+
+async def test_it_goes_on_in_its_own_context() -> None:
+    waiters, names = Waiters(), list[str]()
+
+    async def wait() -> None:
+        NAME.set("mine")
+        waits = iter([None, True])
+        await waiters.until(lambda: next(waits))
+        names.append(NAME.get())
+
+    def wake() -> None:
+        NAME.set("the loop's")
+        waiters.wake_at_once()
+        names.append(NAME.get())
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(wait())
+        await asyncio.sleep(0)
+        await called_by_the_loop(wake)
+    assert names == ["mine", "the loop's"]
+
+
+async def test_who_was_cancelled_is_not_woken() -> None:
+    tray = Tray()
+    tasks = [asyncio.create_task(tray.take()) for _ in range(2)]
+    await asyncio.sleep(0)
+
+    def cancel_and_wake() -> None:
+        tasks[0].cancel()
+        tray.put("a", tray.waiters.wake_at_once)
+
+    await called_by_the_loop(cancel_and_wake)
+    assert tray.taken == ["a"]
+    await asyncio.wait(tasks[:1])
+    assert tasks[0].cancelled()
+    tasks[1].cancel()
+    await asyncio.wait(tasks)
+    assert tray.waiters._waiters == []
+
+
+async def test_a_time_limit_ends_it() -> None:
+    tray = Tray()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await tray.take()
+    assert tray.waiters._waiters == []
+
+
+async def test_an_error_of_the_task_is_the_tasks() -> None:
+    tray, waits = Tray(), iter([None, True])
+
+    async def fail() -> None:
+        await tray.waiters.until(lambda: next(waits))
+        raise RuntimeError("mine")
+
+    task = asyncio.create_task(fail())
+    await asyncio.sleep(0)
+    await called_by_the_loop(tray.waiters.wake_at_once)
+    with pytest.raises(RuntimeError, match="mine"):
+        await task
+
+
+async def test_an_answer_leaves_within_the_read() -> None:
+    """The handler has answered, and the answer has left, before anything else of the same turn is called."""
+    order: list[str] = []
+
+    async def handler(ws: WebSocket) -> None:
+        async for message in ws:
+            asyncio.get_running_loop().call_soon(lambda: order.append(f"{ws.engine.bytes_queued} bytes are left"))
+            await ws.send(message)
+            order.append(f"{ws.engine.bytes_queued} bytes wait")
+
+    async with serve(handler, "127.0.0.1", 0) as server, Raw.connect(server.port) as raw:
+        raw.send(frame(TEXT, b"a"))
+        assert (await raw.frame()).payload == b"a"
+    assert order == ["3 bytes wait", "0 bytes are left"]
+
+
+async def test_many_who_wait_for_their_own_connection() -> None:
+    async with serve(echo, "127.0.0.1", 0) as server:
+
+        async def converse(name: int) -> None:
+            async with connect(url(server)) as ws:
+                for number in range(20):
+                    await ws.send(f"{name} {number}")
+                    assert await asyncio.wait_for(ws.recv(), 30) == f"{name} {number}"
+
+        await asyncio.gather(*map(converse, range(10)))
