@@ -128,9 +128,7 @@ def test_what_one_read_provokes_leaves_in_one_write(monkeypatch: pytest.MonkeyPa
         raw.send(frame(BINARY, bytes(10)) * 100)
         for _ in range(100):
             assert raw.frame().payload == bytes(10)
-        eventually(
-            lambda: sum(writes) == 100 * 12
-        )  # the bytes may be here before the call that sent them returns there
+        eventually(lambda: sum(writes) == 100 * 12)  # bytes may arrive before the call that sends them returns
         assert writes == [100 * 12]
 
 
