@@ -92,10 +92,10 @@ class PerMessageDeflate(Extension):
     def offer(self) -> tuple[Parameters, ...]:
         """One offer. A server that cannot agree to it declines, and messages go uncompressed."""
         asked = None if self._most_of_server == _MAX_BITS else self._most_of_server
-        answer = _parameters(self.server_no_context_takeover, self.client_no_context_takeover, asked, None)
+        terms = _parameters(self.server_no_context_takeover, self.client_no_context_takeover, asked, None)
+        mine = None if self.client_max_window_bits in (None, _MAX_BITS) else str(self.client_max_window_bits)
         # RFC 7692 §7.1.2.2: without this parameter in the offer, the server may not limit the client's window.
-        mine = self.client_max_window_bits
-        return ((*answer, (_CLIENT_BITS, None if mine in (None, _MAX_BITS) else str(mine))),)
+        return ((*terms, (_CLIENT_BITS, mine)),)
 
     def accept(self, offered: Parameters, limits: Limits) -> tuple[Parameters, DeflateTransform] | None:
         """Agree to the least that both sides ask for; decline what is unknown, repeated or invalid (RFC 7692 §7.1)."""
@@ -105,8 +105,7 @@ class PerMessageDeflate(Extension):
             return None
         server_restarts = self.server_no_context_takeover or _SERVER_RESTARTS in terms
         client_restarts = self.client_no_context_takeover or _CLIENT_RESTARTS in terms
-        mine = self.server_max_window_bits or _DEFAULT_BITS
-        server_bits = min(mine, terms.get(_SERVER_BITS, _MAX_BITS))
+        server_bits = min(self.server_max_window_bits or _DEFAULT_BITS, terms.get(_SERVER_BITS, _MAX_BITS))
         # RFC 7692 §7.1.2.2: a client that does not offer this parameter cannot be asked for a smaller window.
         asked = self.client_max_window_bits or _DEFAULT_BITS
         client_bits = min(asked, terms[_CLIENT_BITS]) if _CLIENT_BITS in terms else _MAX_BITS
@@ -305,9 +304,8 @@ class DeflateTransform(MessageTransform):
         config = self._config
         # RFC 7692 §7.1.2: a window of 8 bits must not be exceeded, and with 9 zlib might; Z_RLE looks one byte back.
         strategy = zlib.Z_RLE if self._own_bits < _MIN_BITS else zlib.Z_DEFAULT_STRATEGY
-        return zlib.compressobj(
-            config.level, zlib.DEFLATED, -max(_MIN_BITS, self._own_bits), config.mem_level, strategy
-        )
+        bits = max(_MIN_BITS, self._own_bits)
+        return zlib.compressobj(config.level, zlib.DEFLATED, -bits, config.mem_level, strategy)
 
     def _flush(self, compressor: _Compress) -> bytes:
         if self._own_restarts:
