@@ -15,7 +15,7 @@ Engine: TypeAlias = ServerConnection | ClientConnection
 def connected(*, deflate: bool) -> tuple[ServerConnection, ClientConnection]:
     """Two ends of an open connection, that have nothing to say to each other."""
     limits = Limits(message_size=None, outbox_size=1 << 30)
-    extensions = [PerMessageDeflate()] if deflate else []
+    extensions = [PerMessageDeflate(client_max_window_bits=15)] if deflate else []
     client = ClientConnection("ws://localhost/", entropy=os.urandom, limits=limits, extensions=extensions, now=0.0)
     server = ServerConnection(limits=limits, extensions=extensions, now=0.0)
     client.connect()

@@ -25,7 +25,7 @@ def request(*, deflate: bool = False) -> bytes:
         "Connection: Upgrade",
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
         "Sec-WebSocket-Version: 13",
-        *(["Sec-WebSocket-Extensions: permessage-deflate"] if deflate else []),
+        *(["Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"] if deflate else []),  # as browsers
         "",
         "",
     ]

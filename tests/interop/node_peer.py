@@ -78,8 +78,8 @@ def parameters(deflate: PerMessageDeflate | None) -> dict[str, Any] | bool:
     everything = {
         "serverNoContextTakeover": deflate.server_no_context_takeover or None,
         "clientNoContextTakeover": deflate.client_no_context_takeover or None,
-        "serverMaxWindowBits": deflate.server_max_window_bits if deflate.server_max_window_bits < 15 else None,
-        "clientMaxWindowBits": deflate.client_max_window_bits if deflate.client_max_window_bits < 15 else None,
+        "serverMaxWindowBits": deflate.server_max_window_bits if deflate.server_max_window_bits != 15 else None,
+        "clientMaxWindowBits": deflate.client_max_window_bits if deflate.client_max_window_bits != 15 else None,
         "threshold": deflate.threshold,
     }
     return {name: value for name, value in everything.items() if value is not None}

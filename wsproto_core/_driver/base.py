@@ -334,7 +334,7 @@ class EngineBase(ABC):
 
     def _next_part(self, backlog: Backlog) -> list[Event]:
         if backlog.sealed:
-            return self._opened(backlog.sealed.popleft())
+            return self._opened(backlog.sealed.pop())
         if backlog.conclusion is not None:
             return self._react([], backlog.conclusion)
         if backlog.has_bytes:
@@ -346,7 +346,7 @@ class EngineBase(ABC):
     ) -> list[Event]:
         """Let ``events`` wait until they are opened, and their end behind them."""
         assert self._backlog is not None, "where there is a pipeline there is a backlog"
-        self._backlog.sealed.extend(events)
+        self._backlog.sealed = [*events][::-1]
         self._backlog.conclusion = end
         if in_message:
             self._last_activity = self._now

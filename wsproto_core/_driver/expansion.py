@@ -6,7 +6,6 @@ is decoded in slices: the engine stops as soon as it has enough for one batch, a
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
@@ -33,10 +32,10 @@ class Backlog:
 
     def __init__(self, slice_size: int | None) -> None:
         self._slice_size = slice_size
-        self._chunks: deque[bytes] = deque()
+        self._chunks: list[bytes] = []  # few, for there is no reading while it waits: an empty deque has 600 bytes
         self._position = 0  # in the first chunk
-        #: Events whose messages the pipeline has not opened yet.
-        self.sealed: deque[Event] = deque()
+        #: Events whose messages the pipeline has not opened yet, the next one at the end.
+        self.sealed: list[Event] = []
         #: What ended the peer's frames, behind those events.
         self.conclusion: CloseFrame | RemoteProtocolError | None = None
         #: Whether the transport brings no more bytes.
@@ -63,7 +62,7 @@ class Backlog:
         if stop < len(chunk):
             self._position = stop
         else:
-            self._chunks.popleft()
+            del self._chunks[0]
             self._position = 0
         return chunk[start:stop]
 

@@ -31,6 +31,8 @@ _FLAGS: Final = frozenset({_SERVER_RESTARTS, _CLIENT_RESTARTS})
 #: RFC 7692 §7.1.2: a decimal integer between 8 and 15, without leading zeros.
 _BITS: Final = re.compile(r"[89]|1[0-5]")
 _MAX_BITS: Final = 15
+#: What is compressed with where nothing else is said; see ``docs/decisions/0025-deflate-defaults.md``.
+_DEFAULT_BITS: Final = 12
 #: The least that zlib can compress with; see :class:`PerMessageDeflate` on 8.
 _MIN_BITS: Final = 9
 
@@ -39,9 +41,10 @@ _MIN_BITS: Final = 9
 class PerMessageDeflate(Extension):
     """Compression as configured; the same object serves clients and servers, and any number of connections.
 
-    Memory for each connection that has sent a compressed message: 2**(window bits + 2) + 2**(mem_level + 9) bytes,
-    256 KiB by default; for one that has received any: 2**(window bits) bytes and 7 KiB more, 39 KiB by default.
-    Without context takeover either is held only while a message is under way.
+    Memory for each connection that has sent a compressed message: 2**(window bits + 2) + 2**(mem_level + 9) bytes and
+    6 KiB more, 38 KiB by default; for one that has received any: 2**(window bits) bytes and 7 KiB more, 11 KiB where
+    the peer agrees to 12 bits, 39 KiB where it does not. Without context takeover either is held only while a message
+    is under way.
 
     A window of 8 bits cannot be configured: zlib and many peers cannot compress with it, and inflating with 9 costs no
     more. Where the peer asks for 8 it is agreed to: what is sent is then compressed by run length only (Z_RLE), whose
@@ -60,15 +63,18 @@ class PerMessageDeflate(Extension):
     server_no_context_takeover: bool = False
     #: The client forgets its context after each message (RFC 7692 §7.1.1.2). A server insists, a client does it.
     client_no_context_takeover: bool = False
-    #: Base-2 logarithm of the largest window that the server compresses with, 9 to 15 (RFC 7692 §7.1.2.1).
-    server_max_window_bits: int = _MAX_BITS
-    #: The same for the client (RFC 7692 §7.1.2.2). A server can ask only those clients for less than 15 that offer to
-    #: obey; with the others it agrees to 15.
-    client_max_window_bits: int = _MAX_BITS
+    #: Base-2 logarithm of the largest window that the server compresses with, 9 to 15 (RFC 7692 §7.1.2.1). A server
+    #: keeps to it and says so, a client insists on it, and a server that cannot obey declines. ``None``: a server keeps
+    #: to 12, a client asks for nothing.
+    server_max_window_bits: int | None = None
+    #: The same for the client (RFC 7692 §7.1.2.2). A client keeps to it and says so. A server can ask only those
+    #: clients for less than 15 that offer to obey; with the others it agrees to 15. ``None``: a client keeps to 12 and
+    #: does not say so, a server asks for 12.
+    client_max_window_bits: int | None = None
     #: zlib's compression level: 0 (none) to 9 (best), or -1 for zlib's own default.
     level: int = 6
     #: zlib's memory for the compressor's internal state: 1 (least) to 9 (fastest).
-    mem_level: int = 8
+    mem_level: int = 5
     #: Messages of fewer bytes are sent uncompressed unless the caller asks for it. 128: below that, what is saved is
     #: less than the headers of the packet it travels in, and connections that only send small talk need no context.
     threshold: int = 128
@@ -76,19 +82,20 @@ class PerMessageDeflate(Extension):
     def __post_init__(self) -> None:
         _check_flag(_SERVER_RESTARTS, self.server_no_context_takeover)
         _check_flag(_CLIENT_RESTARTS, self.client_no_context_takeover)
-        check_range(_SERVER_BITS, self.server_max_window_bits, _MIN_BITS, _MAX_BITS)
-        check_range(_CLIENT_BITS, self.client_max_window_bits, _MIN_BITS, _MAX_BITS)
+        for name, bits in ((_SERVER_BITS, self.server_max_window_bits), (_CLIENT_BITS, self.client_max_window_bits)):
+            if bits is not None:
+                check_range(name, bits, _MIN_BITS, _MAX_BITS)
         check_range("level", self.level, -1, 9)
         check_range("mem_level", self.mem_level, 1, 9)
         check_range("threshold", self.threshold, 0, None)
 
     def offer(self) -> tuple[Parameters, ...]:
         """One offer. A server that cannot agree to it declines, and messages go uncompressed."""
-        asked = self.server_max_window_bits if self.server_max_window_bits < _MAX_BITS else None
-        answer = _parameters(self.server_no_context_takeover, self.client_no_context_takeover, asked, None)
+        asked = None if self._most_of_server == _MAX_BITS else self._most_of_server
+        terms = _parameters(self.server_no_context_takeover, self.client_no_context_takeover, asked, None)
+        mine = None if self.client_max_window_bits in (None, _MAX_BITS) else str(self.client_max_window_bits)
         # RFC 7692 §7.1.2.2: without this parameter in the offer, the server may not limit the client's window.
-        mine = self.client_max_window_bits
-        return ((*answer, (_CLIENT_BITS, str(mine) if mine < _MAX_BITS else None)),)
+        return ((*terms, (_CLIENT_BITS, mine)),)
 
     def accept(self, offered: Parameters, limits: Limits) -> tuple[Parameters, DeflateTransform] | None:
         """Agree to the least that both sides ask for; decline what is unknown, repeated or invalid (RFC 7692 §7.1)."""
@@ -98,9 +105,10 @@ class PerMessageDeflate(Extension):
             return None
         server_restarts = self.server_no_context_takeover or _SERVER_RESTARTS in terms
         client_restarts = self.client_no_context_takeover or _CLIENT_RESTARTS in terms
-        server_bits = min(self.server_max_window_bits, terms.get(_SERVER_BITS, _MAX_BITS))
+        server_bits = min(self.server_max_window_bits or _DEFAULT_BITS, terms.get(_SERVER_BITS, _MAX_BITS))
         # RFC 7692 §7.1.2.2: a client that does not offer this parameter cannot be asked for a smaller window.
-        client_bits = min(self.client_max_window_bits, terms[_CLIENT_BITS]) if _CLIENT_BITS in terms else _MAX_BITS
+        asked = self.client_max_window_bits or _DEFAULT_BITS
+        client_bits = min(asked, terms[_CLIENT_BITS]) if _CLIENT_BITS in terms else _MAX_BITS
         answer = _parameters(
             server_restarts,
             client_restarts,
@@ -117,16 +125,21 @@ class PerMessageDeflate(Extension):
         if self.server_no_context_takeover and _SERVER_RESTARTS not in terms:
             raise ValueError(f"{_SERVER_RESTARTS} was asked for and is not in the answer (RFC 7692 §7.1.1.1)")
         server_bits = terms.get(_SERVER_BITS, _MAX_BITS)
-        if server_bits > self.server_max_window_bits:
+        if server_bits > self._most_of_server:
             raise ValueError(
-                f"{_SERVER_BITS}={self.server_max_window_bits} was asked for and {server_bits} is the answer "
+                f"{_SERVER_BITS}={self._most_of_server} was asked for and {server_bits} is the answer "
                 "(RFC 7692 §7.1.2.1)"
             )
         # RFC 7692 §7.1.1.2, §7.1.2.2: what a client announced of itself it keeps to, whatever the answer.
         client_restarts = self.client_no_context_takeover or _CLIENT_RESTARTS in terms
-        client_bits = min(self.client_max_window_bits, terms.get(_CLIENT_BITS, _MAX_BITS))
+        client_bits = min(self.client_max_window_bits or _DEFAULT_BITS, terms.get(_CLIENT_BITS, _MAX_BITS))
         agreed = _Agreed(_SERVER_RESTARTS in terms, client_restarts, server_bits, client_bits)
         return DeflateTransform(self, agreed, Role.CLIENT, limits)
+
+    @property
+    def _most_of_server(self) -> int:
+        """What a client lets the server use."""
+        return self.server_max_window_bits or _MAX_BITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,9 +304,8 @@ class DeflateTransform(MessageTransform):
         config = self._config
         # RFC 7692 §7.1.2: a window of 8 bits must not be exceeded, and with 9 zlib might; Z_RLE looks one byte back.
         strategy = zlib.Z_RLE if self._own_bits < _MIN_BITS else zlib.Z_DEFAULT_STRATEGY
-        return zlib.compressobj(
-            config.level, zlib.DEFLATED, -max(_MIN_BITS, self._own_bits), config.mem_level, strategy
-        )
+        bits = max(_MIN_BITS, self._own_bits)
+        return zlib.compressobj(config.level, zlib.DEFLATED, -bits, config.mem_level, strategy)
 
     def _flush(self, compressor: _Compress) -> bytes:
         if self._own_restarts:
@@ -332,7 +344,7 @@ class DeflateTransform(MessageTransform):
 
     def _counted(self, inflated: bytes) -> bytes:
         """``inflated``, held to the limits, with all that is behind a BFINAL where it has come to one."""
-        streams = []
+        streams: list[bytes] = []
         ceiling = self._ceiling()
         while True:
             streams.append(inflated)

@@ -6,6 +6,7 @@ import random
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -27,6 +28,10 @@ HELLO: Final = bytes.fromhex("f248cdc9c90700")
 
 SNCT: Final = ("server_no_context_takeover", None)
 CNCT: Final = ("client_no_context_takeover", None)
+
+
+#: As much as the protocol allows, as most others compress with.
+WIDE: Final = PerMessageDeflate(server_max_window_bits=15, client_max_window_bits=15, mem_level=8)
 
 
 def smwb(bits: int) -> tuple[str, str | None]:
@@ -53,7 +58,7 @@ def negotiate(
 
 
 def receiver(limits: Limits = UNLIMITED, *, takeover: bool = True) -> DeflateTransform:
-    return negotiate(server=PerMessageDeflate(client_no_context_takeover=not takeover), limits=limits)[2]
+    return negotiate(WIDE, replace(WIDE, client_no_context_takeover=not takeover), limits)[2]
 
 
 def both(check: Callable[[DeflateTransform], None], limits: Limits = UNLIMITED) -> None:
@@ -110,8 +115,8 @@ def test_numbers_out_of_range_are_refused_by_name(name: str, values: tuple[int, 
     [
         ("server_no_context_takeover", (1, None, "yes")),
         ("client_no_context_takeover", (0, None)),
-        ("server_max_window_bits", (True, None, "15")),
-        ("client_max_window_bits", (True, None, 15.0)),
+        ("server_max_window_bits", (True, 0.0, "15")),
+        ("client_max_window_bits", (True, 0.0, 15.0)),
         ("level", (False, None)),
         ("mem_level", (True, "8")),
         ("threshold", (None, True)),
@@ -162,11 +167,12 @@ def test_messages_below_the_threshold_are_left_alone_unless_the_caller_wants_oth
 @pytest.mark.parametrize(
     ("extension", "offer"),
     [
-        (PerMessageDeflate(), (cmwb(None),)),
+        (PerMessageDeflate(), (cmwb(None),)),  # no numbers: some servers could only decline
+        (WIDE, (cmwb(None),)),
         (PerMessageDeflate(client_max_window_bits=9), (cmwb(9),)),
         (PerMessageDeflate(server_max_window_bits=10), (smwb(10), cmwb(None))),
-        (PerMessageDeflate(server_no_context_takeover=True), (SNCT, cmwb(None))),
-        (PerMessageDeflate(client_no_context_takeover=True), (CNCT, cmwb(None))),
+        (replace(WIDE, server_no_context_takeover=True), (SNCT, cmwb(None))),
+        (replace(WIDE, client_no_context_takeover=True), (CNCT, cmwb(None))),
     ],
 )
 def test_what_a_client_offers(extension: PerMessageDeflate, offer: Parameters) -> None:
@@ -176,26 +182,29 @@ def test_what_a_client_offers(extension: PerMessageDeflate, offer: Parameters) -
 @pytest.mark.parametrize(
     ("extension", "offered", "answer"),
     [
-        (PerMessageDeflate(), (), ()),
-        (PerMessageDeflate(), (cmwb(None),), ()),
-        (PerMessageDeflate(), (cmwb(15),), ()),
-        (PerMessageDeflate(), (cmwb(8),), (cmwb(8),)),
-        (PerMessageDeflate(), (smwb(15),), (smwb(15),)),
-        (PerMessageDeflate(), (smwb(8),), (smwb(8),)),
-        (PerMessageDeflate(), (SNCT,), (SNCT,)),
-        (PerMessageDeflate(), (CNCT,), (CNCT,)),
-        (PerMessageDeflate(), (cmwb(12), CNCT, smwb(11), SNCT), (SNCT, CNCT, smwb(11), cmwb(12))),
+        (PerMessageDeflate(), (), (smwb(12),)),
+        (PerMessageDeflate(), (cmwb(None),), (smwb(12), cmwb(12))),
+        (PerMessageDeflate(), (smwb(10), cmwb(15)), (smwb(10), cmwb(12))),
+        (WIDE, (), ()),
+        (WIDE, (cmwb(None),), ()),
+        (WIDE, (cmwb(15),), ()),
+        (WIDE, (cmwb(8),), (cmwb(8),)),
+        (WIDE, (smwb(15),), (smwb(15),)),
+        (WIDE, (smwb(8),), (smwb(8),)),
+        (WIDE, (SNCT,), (SNCT,)),
+        (WIDE, (CNCT,), (CNCT,)),
+        (WIDE, (cmwb(12), CNCT, smwb(11), SNCT), (SNCT, CNCT, smwb(11), cmwb(12))),
         # What the server wants for itself needs no invitation (§7.1.1.1, §7.1.2.1) ...
-        (PerMessageDeflate(server_no_context_takeover=True), (), (SNCT,)),
-        (PerMessageDeflate(server_max_window_bits=10), (), (smwb(10),)),
-        (PerMessageDeflate(server_max_window_bits=10), (smwb(12),), (smwb(10),)),
-        (PerMessageDeflate(server_max_window_bits=12), (smwb(10),), (smwb(10),)),
+        (replace(WIDE, server_no_context_takeover=True), (), (SNCT,)),
+        (replace(WIDE, server_max_window_bits=10), (), (smwb(10),)),
+        (replace(WIDE, server_max_window_bits=10), (smwb(12),), (smwb(10),)),
+        (replace(WIDE, server_max_window_bits=12), (smwb(10),), (smwb(10),)),
         # ... nor does this of the client (§7.1.1.2), but the window does (§7.1.2.2).
-        (PerMessageDeflate(client_no_context_takeover=True), (), (CNCT,)),
-        (PerMessageDeflate(client_max_window_bits=10), (), ()),
-        (PerMessageDeflate(client_max_window_bits=10), (cmwb(None),), (cmwb(10),)),
-        (PerMessageDeflate(client_max_window_bits=10), (cmwb(12),), (cmwb(10),)),
-        (PerMessageDeflate(client_max_window_bits=12), (cmwb(10),), (cmwb(10),)),
+        (replace(WIDE, client_no_context_takeover=True), (), (CNCT,)),
+        (replace(WIDE, client_max_window_bits=10), (), ()),
+        (replace(WIDE, client_max_window_bits=10), (cmwb(None),), (cmwb(10),)),
+        (replace(WIDE, client_max_window_bits=10), (cmwb(12),), (cmwb(10),)),
+        (replace(WIDE, client_max_window_bits=12), (cmwb(10),), (cmwb(10),)),
     ],
 )
 def test_what_a_server_answers(extension: PerMessageDeflate, offered: Parameters, answer: Parameters) -> None:
@@ -301,8 +310,8 @@ def test_any_two_configurations_understand_each_other(
 
 @pytest.mark.parametrize("bits", range(9, 16))
 def test_the_agreed_window_is_used_to_compress_and_to_inflate(bits: int) -> None:
-    limited = PerMessageDeflate(client_max_window_bits=bits, server_max_window_bits=bits)
-    _, client, server = negotiate(limited)
+    limited = PerMessageDeflate(client_max_window_bits=bits, server_max_window_bits=bits, mem_level=8)
+    _, client, server = negotiate(limited, limited)
     within, beyond = noise((1 << bits) - 300, 1) * 2, noise((1 << bits) + 300, 2) * 2
     for sender, peer in ((client, server), (server, client)):
         wires = [sender.encode(message, True) for message in (within, beyond)]
@@ -671,7 +680,7 @@ def test_contexts_are_created_by_the_first_compressed_message() -> None:
         return sides
 
     def used() -> object:
-        sides = negotiate()
+        sides = negotiate(WIDE, WIDE)
         sides[2].decode(sides[1].encode(b"Hello", True), True)
         return sides
 
@@ -699,9 +708,30 @@ def test_after_a_message_only_the_contexts_are_kept(size: int | None) -> None:
 
 def test_without_context_takeover_the_compressor_is_not_kept() -> None:
     def send(takeover: bool) -> object:
-        client = negotiate(PerMessageDeflate(client_no_context_takeover=not takeover))[1]
+        client = negotiate(replace(WIDE, client_no_context_takeover=not takeover), WIDE)[1]
         client.encode(noise(1_000_000), True)
         return client
 
     assert allocated(lambda: send(False)) < 8 * 1024
     assert 256 * 1024 < allocated(lambda: send(True)) < 300 * 1024
+
+
+def test_by_default_both_contexts_fit_into_50_kib_where_the_peer_obeys() -> None:
+    message = noise(1000) * 200
+
+    def echo(offered: Parameters) -> object:
+        accepted = PerMessageDeflate().accept(offered, UNLIMITED)
+        assert accepted is not None
+        bits = int(dict(accepted[0]).get("client_max_window_bits") or 15)
+        wire = deflate(message, bits=bits)[:-4]
+        assert decode(accepted[1], accepted[1].encode(decode(accepted[1], wire), True)) == message
+        return accepted
+
+    assert 40 * 1024 < allocated(lambda: echo((cmwb(None),))) < 51 * 1024
+    assert allocated(lambda: echo(())) < 79 * 1024
+
+
+def test_a_client_takes_what_window_the_server_has_unless_it_asks_for_less() -> None:
+    message = noise(20_000) * 2
+    for answer in ((), (smwb(15),)):
+        assert decode(PerMessageDeflate().confirm(answer, UNLIMITED), deflate(message)[:-4]) == message
