@@ -53,6 +53,7 @@ class Server(Generic[_P]):
     ) -> None:
         self._listening: list[Listening] = []
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._forget = self._tasks.discard  # one for all
         #: Who gets in.
         self.reception: AsyncReception[_P] = AsyncReception(
             max_connections, handler=handler, process_request=process_request, spawn=self.spawn, log=Link.log
@@ -148,9 +149,9 @@ class Server(Generic[_P]):
 
     def spawn(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> asyncio.Task[Any]:
         """Run ``work``, up to the server's end at the latest."""
-        task = asyncio.get_running_loop().create_task(work())
+        task = asyncio.get_running_loop().create_task(work(), name=__package__)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._forget)
         return task
 
 

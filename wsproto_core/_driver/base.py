@@ -23,6 +23,7 @@ from .expansion import Backlog
 from .flow import Outbox
 from .statistics import Statistics, snapshot
 from .timers import Timers
+from .waiting import nothing_at_hand
 
 if TYPE_CHECKING:
     from .._pipeline.session import PipelineSession
@@ -33,13 +34,18 @@ __all__ = ["EngineBase"]
 class EngineBase(ABC):
     """The parts of one connection that carries messages."""
 
+    __slots__ = (
+        "__dict__", "_abort", "_backlog", "_cause", "_closing", "_frames", "_inbox", "_last_activity", "_limits",
+        "_messages_dated", "_now", "_outbox", "_parts_sent", "_pipeline", "_statistics", "_timeouts", "_timers",
+        "_transport_ended", "_undelivered",
+    )  # fmt: skip
+
     def __init__(
         self, limits: Limits, timeouts: Timeouts, fragment_size: int, pipeline: PipelineSession | None, now: float
     ) -> None:
         self._limits = limits
         self._timeouts = timeouts
-        # Seals what is sent and opens what comes.
-        self._pipeline = pipeline
+        self._pipeline = pipeline  # seals what is sent and opens what comes
         self._now = self._last_activity = now
         self._timers = Timers()
         self._outbox = Outbox(limits.outbox_size, fragment_size)
@@ -49,7 +55,7 @@ class EngineBase(ABC):
         self.send_at_once: Callable[[Message | Buffer], bool] = self._frames.put_message
         #: Take the oldest message of the inbox, if that changes nothing else: no reading goes on because of it. So
         #: whoever takes it need not look at the engine again.
-        self.message_at_hand: Callable[[], Message | Fragment | None] = _nothing
+        self.message_at_hand: Callable[[], Message | Fragment | None] = nothing_at_hand
         self._inbox: Inbox | None = None
         # Where messages can expand, what was read and has to wait; ``None`` elsewhere, and once nothing is received.
         self._backlog: Backlog | None = None
@@ -346,7 +352,7 @@ class EngineBase(ABC):
     ) -> list[Event]:
         """Let ``events`` wait until they are opened, and their end behind them."""
         assert self._backlog is not None, "where there is a pipeline there is a backlog"
-        self._backlog.sealed.extend(events)
+        self._backlog.keep_sealed(events)
         self._backlog.conclusion = end
         if in_message:
             self._last_activity = self._now
@@ -392,7 +398,3 @@ class EngineBase(ABC):
 
     def _closing_expired(self) -> list[Event]:
         return self._give_up(Timer.CLOSING)
-
-
-def _nothing() -> None:
-    """No message is at hand."""

@@ -33,10 +33,10 @@ class Backlog:
 
     def __init__(self, slice_size: int | None) -> None:
         self._slice_size = slice_size
-        self._chunks: deque[bytes] = deque()
+        self._chunks: list[bytes] = []  # hardly ever more than one: nothing is read as long as there is any
         self._position = 0  # in the first chunk
-        #: Events whose messages the pipeline has not opened yet.
-        self.sealed: deque[Event] = deque()
+        #: Events whose messages the pipeline has not opened yet, if there are any.
+        self.sealed: deque[Event] | None = None
         #: What ended the peer's frames, behind those events.
         self.conclusion: CloseFrame | RemoteProtocolError | None = None
         #: Whether the transport brings no more bytes.
@@ -56,6 +56,10 @@ class Backlog:
         if data:
             self._chunks.append(data)
 
+    def keep_sealed(self, events: Iterable[Event]) -> None:
+        """``events`` have come, and those before them are opened."""
+        self.sealed = deque(events)
+
     def take(self) -> bytes:
         """The next slice of what was read."""
         chunk, start = self._chunks[0], self._position
@@ -63,7 +67,7 @@ class Backlog:
         if stop < len(chunk):
             self._position = stop
         else:
-            self._chunks.popleft()
+            self._chunks.pop(0)
             self._position = 0
         return chunk[start:stop]
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Sequence
+from functools import partial
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import ClassVar, Final
@@ -26,7 +27,7 @@ import h11
 from .._config import Limits
 from .._errors import ProxyFailed, RemoteProtocolError
 from .._events import Request
-from .._headers import Headers, checked_headers
+from .._headers import COMMON_WORDS, Headers, checked_headers
 from .._violations import Violation
 from .head import HeadOffences, HeadReader
 from .headers import authorization
@@ -83,13 +84,12 @@ class RequestReader:
 
     def __init__(self, limits: Limits) -> None:
         target_size = min(MAX_TARGET_SIZE, limits.header_size)
-        self._target_size = target_size
         self._head = HeadReader(
             size=limits.header_size,
             first_line_size=target_size + _REQUEST_LINE_MARGIN,
             max_headers=limits.max_headers,
             offences=_REQUEST_OFFENCES,
-            check_first_line=self._check_request_line,
+            check_first_line=partial(_check_request_line, target_size=target_size),
         )
         self._trailing = b""
 
@@ -115,15 +115,6 @@ class RequestReader:
     def trailing(self) -> bytes:
         """What came after the head in the same read."""
         return self._trailing
-
-    def _check_request_line(self, line: bytes) -> None:
-        parts = line.split(b" ")
-        if len(parts) == 3 and len(parts[1]) > self._target_size:
-            raise RemoteProtocolError(Violation.TARGET_TOO_LONG)
-        if len(parts) != 3 or not _HTTP_VERSION.fullmatch(parts[2]):
-            raise RemoteProtocolError(Violation.BAD_REQUEST, "the first line is not a request line")
-        if not parts[2].startswith(b"HTTP/1."):
-            raise RemoteProtocolError(Violation.HTTP_VERSION)
 
 
 class ResponseReader:
@@ -307,6 +298,16 @@ def _check_status_line(line: bytes) -> None:
         raise RemoteProtocolError(Violation.BAD_RESPONSE, "the first line is not a status line of HTTP/1.1")
 
 
+def _check_request_line(line: bytes, *, target_size: int) -> None:
+    parts = line.split(b" ")
+    if len(parts) == 3 and len(parts[1]) > target_size:
+        raise RemoteProtocolError(Violation.TARGET_TOO_LONG)
+    if len(parts) != 3 or not _HTTP_VERSION.fullmatch(parts[2]):
+        raise RemoteProtocolError(Violation.BAD_REQUEST, "the first line is not a request line")
+    if not parts[2].startswith(b"HTTP/1."):
+        raise RemoteProtocolError(Violation.HTTP_VERSION)
+
+
 def _parse_request(lines: list[bytes]) -> Request:
     method, target, version = lines[0].split(b" ")
     fields = _fields(lines, Violation.BAD_REQUEST)
@@ -374,7 +375,10 @@ def _offence(error: h11.ProtocolError, violation: Violation) -> RemoteProtocolEr
 def _decoded(head: h11.Request | h11.Response | h11.InformationalResponse) -> Headers:
     # raw_items() keeps the names as sent.
     return checked_headers(
-        [(name.decode("ascii"), value.decode("latin-1")) for name, value in head.headers.raw_items()]
+        [
+            (COMMON_WORDS.get(name) or name.decode("ascii"), COMMON_WORDS.get(value) or value.decode("latin-1"))
+            for name, value in head.headers.raw_items()
+        ]
     )
 
 

@@ -286,6 +286,8 @@ def test_a_long_body_is_cut(header: bytes, size: int) -> None:
         (Violation.BAD_RESPONSE, b"HTTP/1.1 1O1\r\n\r\n"),
         (Violation.BAD_RESPONSE, b"HTTP/1.1 099 x\r\n\r\n"),
         (Violation.BAD_RESPONSE, b"HTTP/1.1 101 x\r\nX\r\n\r\n"),
+        (Violation.BAD_RESPONSE, b"HTTP/1.1 101 x\r\nX : y\r\n\r\n"),
+        (Violation.BAD_RESPONSE, b"HTTP/1.1 100 x\r\nX : y\r\n\r\n"),
         (Violation.BAD_RESPONSE, ok(X="\x00")),
         (Violation.BAD_RESPONSE, REFUSAL + b"Content-Length: x\r\n\r\n"),
         (Violation.BAD_RESPONSE, REFUSAL + b"Transfer-Encoding: gzip\r\n\r\n"),
