@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final, TypeAlias, cast
 
-__all__ = ["Headers", "HeadersLike", "checked_headers", "values_by_name"]
+__all__ = ["COMMON_WORDS", "Headers", "HeadersLike", "checked_headers", "values_by_name"]
 
 HeadersLike: TypeAlias = "Headers | Mapping[str, str] | Iterable[tuple[str, str]]"
 
@@ -87,6 +88,18 @@ def values_by_name(headers: Headers) -> dict[str, list[str]]:
     return values
 
 
+#: What nearly every head holds: one string for all connections.
+COMMON_WORDS: Final[Mapping[bytes, str]] = MappingProxyType(
+    {
+        word.encode("ascii"): word
+        for word in (
+            "Host", "Upgrade", "Connection", "Origin", "Cookie", "User-Agent", "Pragma", "Cache-Control",
+            "Accept-Encoding", "Accept-Language", "Sec-WebSocket-Accept", "Sec-WebSocket-Extensions",
+            "Sec-WebSocket-Key", "Sec-WebSocket-Protocol", "Sec-WebSocket-Version", "websocket", "keep-alive, Upgrade",
+            "no-cache", "13", "permessage-deflate", "permessage-deflate; client_max_window_bits",
+        )
+    }
+)  # fmt: skip
 #: Fields whose value is a secret: shown by name only, so that no log line gives one away.
 _SECRET: Final = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
 

@@ -20,7 +20,9 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 class Word(Enum):
     """One of a few words, looked up in tables all the time: an identity is hashed in C, a name in Python."""
 
-    __hash__ = object.__hash__
+
+# Not in the class: the types of what is public would then be incomplete.
+Word.__hash__ = object.__hash__  # type: ignore[method-assign]  # another way to hash
 
 
 @unique

@@ -83,6 +83,27 @@ async def test_an_offence_is_told_to_the_operator(caplog: pytest.LogCaptureFixtu
 # --- leftovers --------------------------------------------------------------------------------------------------------
 
 
+async def test_a_server_is_rid_of_a_connection_without_a_garbage_collection() -> None:
+    remembered: list[weakref.ref[object]] = []
+
+    class Visited(Listener):
+        def opened(self, ws: WebSocket) -> None:
+            remembered.extend(map(weakref.ref, (self, ws, ws.link, ws.engine)))
+
+    gc.collect()
+    gc.disable()
+    try:
+        async with serve(Visited, "127.0.0.1", 0) as server, Raw.connect(server.port) as raw:
+            raw.send(close_frame(1000))
+            await raw.rest()
+            raw.writer.close()
+            await eventually(lambda: not server.reception.everyone)
+            await eventually(lambda: not any(reference() for reference in remembered))
+    finally:
+        gc.enable()
+    assert len(remembered) == 4
+
+
 async def test_no_connection_survives_its_end() -> None:
     remembered: list[weakref.ref[object]] = []
 

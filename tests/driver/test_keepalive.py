@@ -36,7 +36,7 @@ def test_a_pong_answers_earlier_pings_too_but_not_later_ones() -> None:
     assert keepalive.pong_received(b"b", 5.0) == 4.0
     assert [keepalive.awaits(payload) for payload in (b"a", b"b", b"c")] == [False, False, True]
     assert keepalive.pong_received(b"c", 6.0) == 4.0
-    latency = keepalive.round_trips.summary()
+    latency = keepalive.latency
     assert latency is not None
     assert latency.count == 2
 

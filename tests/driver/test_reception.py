@@ -303,6 +303,17 @@ def test_of_a_mixed_group_the_cancellation_goes_on() -> None:
     assert visitor.link.written.endswith(b"\x88\x02" + (1011).to_bytes(2, "big"))
 
 
+def test_a_cancellation_says_nothing_about_the_handler() -> None:
+    async def handler(_: Any) -> None:
+        raise CancelledError
+
+    desk, visitor = opened_with(handler)
+    before = visitor.link.written
+    with pytest.raises(CancelledError):
+        desk.tasks.pop()().send(None)
+    assert visitor.link.written == before
+
+
 def test_a_group_of_cancellations_says_nothing_about_the_handler() -> None:
     async def handler(_: Any) -> None:
         raise BaseExceptionGroup("one", [CancelledError()])

@@ -47,8 +47,17 @@ def test_keep_only_and_clear_all() -> None:
         timers.set(timer, 0.0, 5.0)
     timers.keep_only(Timer.CLOSING)
     assert [timer for timer in Timer if timers.is_set(timer)] == [Timer.CLOSING]
+    assert timers.next_deadline == 5.0
     timers.clear_all()
     assert not timers.is_set(Timer.CLOSING)
+    assert timers.next_deadline is None
+
+
+def test_what_is_to_be_kept_need_not_be_set() -> None:
+    timers = Timers()
+    timers.set(Timer.PING, 0.0, 5.0)
+    timers.keep_only(Timer.CLOSING)
+    assert not any(map(timers.is_set, Timer))
     assert timers.next_deadline is None
 
 

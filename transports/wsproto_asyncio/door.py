@@ -7,6 +7,7 @@ import socket
 import ssl as tls
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from functools import partial
+from types import MethodType
 from typing import Any, Generic, TypeVar, cast
 
 from wsproto_core import BeginTls, ByteEngine, IntroductionStep, ProcessRequest, ProxiedFrom, ReadUpTo, StreamServePlan
@@ -59,6 +60,8 @@ class _Door(Generic[_P]):
         self._make_peer = make_peer
         self._ssl = ssl
         self._server = server
+        self._watch = server.reception.watch
+        self._leave = server.reception.leave
         self._loop = asyncio.get_running_loop()
         self._acceptor = Acceptor(sock, self._welcome)
         self._fast_adopt = fast_adopt() if self._acceptor.is_watching else None
@@ -78,9 +81,9 @@ class _Door(Generic[_P]):
         if not server.reception.approach(sock):
             sock.close()
             return
-        peer = self._make_peer(self._plan.engine(since), watch=server.reception.watch)
+        peer = self._make_peer(self._plan.engine(since), watch=self._watch)
         peer.link.on_made = partial(self._admit, sock, peer)
-        peer.link.on_lost = partial(server.reception.leave, peer)
+        peer.link.on_lost = MethodType(self._leave, peer)  # as long as it is there: a partial is four times as large
         task = server.spawn(
             partial(self._introduce, sock, peer, address, since)
             if self._plan.where.needs_introduction(address, secure=self._ssl is not None)

@@ -42,6 +42,10 @@ class _Memory(threading.local):
 _memory: Final = _Memory()
 
 
+def _to_nobody(_: Sequence[Event]) -> None:
+    """Nothing is told behind the end."""
+
+
 class Link(asyncio.BufferedProtocol, Waiters):
     """Carries bytes between a transport and ``engine``, and hands every batch of events to ``deliver``."""
 
@@ -105,8 +109,9 @@ class Link(asyncio.BufferedProtocol, Waiters):
         self.local_address = transport.get_extra_info("sockname")
         self.remote_address = transport.get_extra_info("peername")
         transport.set_write_buffer_limits(high=_TRANSPORT_BUFFER, low=_TRANSPORT_BUFFER // 4)
-        if self.on_made is not None:
-            self.on_made()
+        on_made, self.on_made = self.on_made, None
+        if on_made is not None:
+            on_made()
         self._after_input([])
 
     def take_over(self, transport: asyncio.Transport) -> None:
@@ -146,8 +151,10 @@ class Link(asyncio.BufferedProtocol, Waiters):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self.on_lost is not None:
-            self.on_lost()
+        on_lost, self.on_lost = self.on_lost, None
+        if on_lost is not None:
+            on_lost()
+        self._deliver = _to_nobody  # who holds this link, and is free without a garbage collection now
 
     def pause_writing(self) -> None:
         self._backlog = self._written_but_unsent()

@@ -37,11 +37,12 @@ class Server(AsyncServer[_P, AsyncListening]):
             log=Link.log,
         )
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._forget = self._tasks.discard  # one for all
 
     def spawn(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> asyncio.Task[Any]:
-        task = asyncio.get_running_loop().create_task(work())
+        task = asyncio.get_running_loop().create_task(work(), name=__package__)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._forget)
         return task
 
     async def finish(self, timeout: float | None) -> None:

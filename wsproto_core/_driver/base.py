@@ -23,6 +23,7 @@ from .expansion import Backlog
 from .flow import Outbox
 from .statistics import Statistics, snapshot
 from .timers import Timers
+from .waiting import nothing_at_hand
 
 if TYPE_CHECKING:
     from .._pipeline.session import PipelineSession
@@ -33,13 +34,18 @@ __all__ = ["EngineBase"]
 class EngineBase(ABC):
     """The parts of one connection that carries messages."""
 
+    __slots__ = (
+        "__dict__", "_abort", "_backlog", "_cause", "_closing", "_frames", "_inbox", "_last_activity", "_limits",
+        "_messages_dated", "_now", "_outbox", "_parts_sent", "_pipeline", "_statistics", "_timeouts", "_timers",
+        "_transport_ended", "_undelivered",
+    )  # fmt: skip
+
     def __init__(
         self, limits: Limits, timeouts: Timeouts, fragment_size: int, pipeline: PipelineSession | None, now: float
     ) -> None:
         self._limits = limits
         self._timeouts = timeouts
-        # Seals what is sent and opens what comes.
-        self._pipeline = pipeline
+        self._pipeline = pipeline  # seals what is sent and opens what comes
         self._now = self._last_activity = now
         self._timers = Timers()
         self._outbox = Outbox(limits.outbox_size, fragment_size)
@@ -50,7 +56,7 @@ class EngineBase(ABC):
         #: Count a message's frame as sent, if it may leave as it is, at once; return whether. Then it must be written.
         self.pass_frame: Callable[[bytes], bool] = self._frames.pass_frame
         #: Take the oldest message of the inbox, if that changes nothing else: then no reading goes on because of it.
-        self.message_at_hand: Callable[[], Message | Fragment | None] = _nothing
+        self.message_at_hand: Callable[[], Message | Fragment | None] = nothing_at_hand
         self._inbox: Inbox | None = None
         # Where messages can expand, what was read and has to wait; ``None`` elsewhere, and once nothing is received.
         self._backlog: Backlog | None = None
@@ -392,7 +398,3 @@ class EngineBase(ABC):
 
     def _closing_expired(self) -> list[Event]:
         return self._give_up(Timer.CLOSING)
-
-
-def _nothing() -> None:
-    """No message is at hand."""

@@ -132,6 +132,7 @@ class ClientConnection(Connection):
 
     def _accepted(self, agreement: Agreement) -> list[Event]:
         assert self._reader is not None, "a response was read"
+        rest, self._reader = self._reader.trailing(), None
         event = Accepted(agreement.response.headers, agreement.subprotocol, agreement.extensions)
-        frames = self._open(agreement.subprotocol, agreement.extensions, agreement.transforms, self._reader.trailing())
+        frames = self._open(agreement.subprotocol, agreement.extensions, agreement.transforms, rest)
         return [event, *frames]

@@ -177,7 +177,7 @@ class Connection(Engine):
     @property
     def latency(self) -> Latency | None:
         """Round trips of pings so far; ``None`` before the first pong."""
-        return self._keepalive.round_trips.summary()
+        return self._keepalive.latency
 
 
 def _control_payload(payload: Buffer) -> bytes:

@@ -32,9 +32,9 @@ from typing import Final, TypeAlias
 
 from .._config import Limits
 from .._errors import ProxyFailed
-from .._handshake.http11 import open_tunnel
 from .._handshake.proxy import Proxy
 from .._handshake.socks5 import open_socks5
+from .._handshake.tunnel import open_tunnel
 from .._handshake.uri import Uri
 
 __all__ = ["OpenTcp", "OpenUnix", "Read", "StartTls", "Step", "Write", "dial"]

@@ -37,6 +37,11 @@ _GRACE: Final = 1.0
 class Engine(EngineBase):
     """The parts of one connection, and how they react to one another."""
 
+    __slots__ = (
+        "_control_rate", "_decoder", "_entropy", "_has_parts", "_keepalive", "_receive", "_role", "_started",
+        "extensions", "subprotocol",
+    )  # fmt: skip
+
     def __init__(
         self,
         role: Role,

@@ -7,6 +7,7 @@ only as far as one batch reaches, and large ones leave as fragments, so that not
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Final
 
 from .._protocol.sending import FIN, Outgoing, PreparedMessage, Sender
@@ -40,8 +41,9 @@ class Outbox:
         self.frames = FrameQueue(max_size=min(high, _BATCH_SIZE), max_payload=fragment_size)
         self._sender: Sender | None = None
         self._takes_messages = False
-        # Messages, and parts of them, whose frames are not made yet.
-        self._waiting: deque[Outgoing] = deque()
+        # Messages, and parts of them, whose frames are not made yet. Most connections never need a queue, and one that
+        # is empty takes more memory than all that is here.
+        self._waiting: deque[Outgoing] | None = None
         self._waiting_size = 0
         # While the peer does not read, only its latest ping is answered (RFC 6455 §5.5.3).
         self._owed_pong: bytes | None = None
@@ -120,7 +122,7 @@ class Outbox:
     def discard(self) -> None:
         """Drop everything: nobody will take it."""
         self.frames.discard()
-        self._waiting.clear()
+        self._waiting = None
         self._waiting_size = 0
         self._owed_pong = None
 
@@ -133,18 +135,13 @@ class Outbox:
 
     def _enqueue(self, item: Outgoing) -> None:
         self._waiting_size += len(item.payload)
+        if self._waiting is None:
+            self._waiting = deque()
         if item.urgent:
-            self._waiting.insert(self._first_gap(), item)
+            self._waiting.insert(_first_gap(self._waiting), item)
         else:
             self._waiting.append(item)
         self.frames.is_direct = False
-
-    def _first_gap(self) -> int:
-        """Where an urgent message may cut in: before the first ordinary one that has not begun to leave."""
-        for index, item in enumerate(self._waiting):
-            if item.begins and item.offset == 0 and not item.urgent:
-                return index
-        return len(self._waiting)
 
     def _judge_directness(self) -> None:
         """A message goes the short way where nothing waits ahead of it, and nothing is to be done to it."""
@@ -170,6 +167,8 @@ class Outbox:
             self._waiting_size -= item.offset - before
             if item.offset == len(item.payload):
                 self._waiting.popleft()
+        if not self._waiting:
+            self._waiting = None
         self._judge_directness()
 
     def _make_frame(self, item: Outgoing) -> None:
@@ -181,6 +180,16 @@ class Outbox:
 
     def _put_close_frame(self, payload: bytes | memoryview) -> None:
         self.frames.put_frame(FIN | Opcode.CLOSE, payload, 0, len(payload))
+
+
+def _first_gap(waiting: Iterable[Outgoing]) -> int:
+    """Where an urgent message may cut in: before the first ordinary one that has not begun to leave."""
+    index = 0
+    for item in waiting:
+        if item.begins and item.offset == 0 and not item.urgent:
+            return index
+        index += 1
+    return index
 
 
 class ControlRate:

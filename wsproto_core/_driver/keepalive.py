@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
-from .statistics import RoundTrips
+from .statistics import Latency, RoundTrips
 
 __all__ = ["Keepalive"]
 
@@ -20,7 +20,7 @@ _MAX_OUTSTANDING: Final = 64
 class Keepalive:
     """Pings that wait for their pong, and the latest sign of life."""
 
-    __slots__ = ("_count", "_outstanding", "asked_at", "last_life", "last_pong", "round_trips")
+    __slots__ = ("_count", "_outstanding", "_round_trips", "asked_at", "last_life", "last_pong")
 
     def __init__(self, now: float) -> None:
         self.last_life = now
@@ -28,7 +28,7 @@ class Keepalive:
         self.asked_at = now
         #: When the last pong came; ``None`` before the first.
         self.last_pong: float | None = None
-        self.round_trips = RoundTrips()
+        self._round_trips: RoundTrips | None = None
         self._count = 0
         self._outstanding: OrderedDict[bytes, float] | None = None
 
@@ -65,8 +65,19 @@ class Keepalive:
         sent = self._outstanding[payload]
         while self._outstanding.popitem(last=False)[0] != payload:
             pass
-        self.round_trips.add(now - sent)
+        self.round_trip_took(now - sent)
         return now - sent
+
+    def round_trip_took(self, seconds: float) -> None:
+        """A pong has come back after ``seconds``."""
+        if self._round_trips is None:
+            self._round_trips = RoundTrips()
+        self._round_trips.add(seconds)
+
+    @property
+    def latency(self) -> Latency | None:
+        """The round trips so far; ``None`` before the first."""
+        return None if self._round_trips is None else self._round_trips.summary()
 
     def awaits(self, payload: bytes) -> bool:
         """Whether a ping with ``payload`` is still unanswered."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from functools import partial
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 from .._codes import CloseCode
 from .._events import Closed, CloseReport, Event, Request
@@ -244,12 +244,17 @@ class AsyncReception(Reception[_A]):
                 self._request_failed(peer, error)
                 return
         if answer is not None and inspect.isawaitable(answer):
-            self._start(partial(self._answer_later, peer, answer), partial(self._request_failed, peer))
+            self._spawn(partial(self._answer_later, peer, answer))
         else:
             self._answer(peer, answer)
 
     async def _answer_later(self, peer: _A, pending: Awaitable[Response | None]) -> None:
-        self._answer(peer, await pending)
+        try:
+            answer = await pending
+        except BaseException as error:
+            _blame(error, partial(self._request_failed, peer))
+        else:
+            self._answer(peer, answer)
 
     def _answer(self, peer: _A, answer: Response | None) -> None:
         """Answer the request, with 500 if the application's answer or choice of subprotocol is none."""
@@ -271,15 +276,16 @@ class AsyncReception(Reception[_A]):
     def _serve(self, peer: _A) -> None:
         peer.opened()
         if self._handler is not None:
-            self._start(partial(self._run, self._handler, peer), partial(peer.fail, words="the handler raised"))
+            self._spawn(partial(self._run, self._handler, peer))
 
     async def _run(self, handler: Callable[[_A], Awaitable[None]], peer: _A) -> None:
         """The life of a connection's handler. What it leaves open is closed behind it."""
-        await handler(peer)
-        peer.close_nowait()
-
-    def _start(self, work: Callable[[], Awaitable[None]], failed: Callable[[Exception], None]) -> None:
-        self._spawn(partial(_guard, work, failed))
+        try:
+            await handler(peer)
+        except BaseException as error:
+            _blame(error, partial(peer.fail, words="the handler raised"))
+        else:
+            peer.close_nowait()
 
 
 class _Places:
@@ -312,15 +318,17 @@ class _Places:
         self._standing.discard(who)
 
 
-async def _guard(work: Callable[[], Awaitable[None]], failed: Callable[[Exception], None]) -> None:
-    """Run the application's code, whose exceptions are nobody else's."""
-    try:
-        await work()
-    except Exception as error:
+def _blame(error: BaseException, failed: Callable[[Exception], None]) -> None:
+    """Tell ``failed`` of an exception that left the application's code: it is nobody else's. What is none, such as
+    cancellation, is the runtime's business, and raised again.
+    """
+    if isinstance(error, Exception):
         failed(error)
-    except BaseExceptionGroup as group:  # of exceptions, and of cancellation, which is the runtime's business
-        errors, others = group.split(Exception)
+    elif isinstance(error, BaseExceptionGroup):
+        errors, others = cast(BaseExceptionGroup[BaseException], error).split(Exception)
         if errors is not None:
             failed(errors)
         if others is not None:
             raise others from None
+    else:
+        raise error

@@ -60,10 +60,13 @@ class ServerConnection(Connection):
         now: float | None = None,
     ) -> None:
         limits = wire_limits(limits, pipeline)
-        self._policy = ServerPolicy(
+        self._policy: ServerPolicy | None = ServerPolicy(  # until the request is accepted
             origins=origins, hosts=hosts, subprotocols=subprotocols, extensions=tuple(extensions), limits=limits
         )
+        # Until the request has come.
         self._reader: RequestReader | None = RequestReader(limits)
+        # Whether request and response go over this transport: not where somebody else has parsed the one.
+        self._speaks_http = True
         # What a client sent before it was answered, which it must not, but which is not lost.
         self._early = b""
         self._refusing: int | None = None
@@ -118,7 +121,8 @@ class ServerConnection(Connection):
             now=now,
         )
         self._reader = None
-        self.request = judge(request, self._policy)
+        self._speaks_http = False
+        self.request = self._judged(request)
         return self
 
     # --- verbs --------------------------------------------------------------------------------------------------------
@@ -133,7 +137,9 @@ class ServerConnection(Connection):
         if request.violation is not None:
             self._undelivered += self._refuse(RemoteProtocolError(request.violation, request.detail))
             return
+        assert self._policy is not None, "it has not been accepted yet"
         agreement = accept(request, self._policy, subprotocol, headers)
+        self._policy = None
         self._answer(agreement.response)
         early, self._early = self._early, b""
         events = self._open(agreement.subprotocol, agreement.extensions, agreement.transforms, early)
@@ -164,7 +170,7 @@ class ServerConnection(Connection):
             raise ConnectionClosed.from_report(self._closing.report)
         if not self._outbox.has_room:
             raise OutboxFull(f"{self._outbox.size} bytes wait already")
-        if self._reader is not None and self._has_body():
+        if self._speaks_http and self._has_body():
             self._outbox.put_bytes(checked)
         if final:
             self._refused(self._refusing)
@@ -197,10 +203,15 @@ class ServerConnection(Connection):
             if request is None:
                 return []
             self._early = self._reader.trailing()
+            self._reader = None
         except RemoteProtocolError as offence:
             return self._refuse(offence)
-        self.request = judge(request, self._policy)
+        self.request = self._judged(request)
         return [self.request]
+
+    def _judged(self, request: Request) -> Request:
+        assert self._policy is not None, "the request is judged before it is accepted"
+        return judge(request, self._policy)
 
     def _keep_early(self, data: bytes) -> list[Event]:
         self._early += data
@@ -235,7 +246,7 @@ class ServerConnection(Connection):
 
     def _answer(self, response: Response) -> None:
         self.response = response
-        if self._reader is not None:
+        if self._speaks_http:
             self._outbox.put_bytes(serialize_response(response, method=self._method()))
 
     def _method(self) -> str:

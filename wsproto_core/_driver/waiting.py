@@ -8,7 +8,11 @@ from sys import getsizeof
 
 from .._types import Drop, Message
 
-__all__ = ["WaitingMessages"]
+__all__ = ["WaitingMessages", "nothing_at_hand"]
+
+
+def nothing_at_hand() -> None:
+    """No message, where none waits."""
 
 
 class WaitingMessages:

@@ -7,8 +7,6 @@ besides what follows a complete head in the same read.
 An opening handshake is two heads and no body: h11's events judge their parts, without the machine of an
 ``h11.Connection``. That is made for what it knows best: informational responses, and bodies.
 
-A tunnel through a proxy is opened here too, since what it takes is an HTTP request and the head of its response.
-
 A connection carries one request and one response. A refusal therefore says ``Connection: close``, and the end of the
 connection delimits a body that is streamed: no chunks, and HTTP/1.0 understands it too.
 """
@@ -16,7 +14,8 @@ connection delimits a body that is streamed: no chunks, and HTTP/1.0 understands
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import ClassVar, Final
@@ -24,23 +23,20 @@ from typing import ClassVar, Final
 import h11
 
 from .._config import Limits
-from .._errors import ProxyFailed, RemoteProtocolError
+from .._errors import RemoteProtocolError
 from .._events import Request
-from .._headers import Headers, checked_headers
+from .._headers import COMMON_WORDS, Headers, checked_headers
 from .._violations import Violation
 from .head import HeadOffences, HeadReader
-from .headers import authorization
 from .outcome import Response
-from .proxy import Proxy, authority
 from .server import MAX_TARGET_SIZE
-from .uri import parse_authority
 
 __all__ = [
     "MAX_BODY_SIZE",
     "RequestReader",
     "ResponseReader",
     "TunnelReader",
-    "open_tunnel",
+    "phrase",
     "serialize_request",
     "serialize_response",
 ]
@@ -54,9 +50,6 @@ _BODY_PIECE: Final = 1024
 _REQUEST_LINE_MARGIN: Final = 64
 _HTTP_VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")
 _SWITCHING_PROTOCOLS: Final = re.compile(rb"HTTP/1\.[0-9] 101(?: .*)?")
-#: Whether a line of challenges names the scheme (RFC 9110 §11.6.1).
-_OFFERS_BASIC: Final = re.compile(r"(?:^|,)[ \t]*basic(?![^ \t,])", re.IGNORECASE)
-_DEFAULT_LIMITS: Final = Limits()
 _BODILESS: Final = frozenset({204, 304})  # RFC 9110 §6.4.1
 _BLANK: Final = b" \t"
 _BLANKS: Final = (b" ", b"\t")
@@ -83,13 +76,12 @@ class RequestReader:
 
     def __init__(self, limits: Limits) -> None:
         target_size = min(MAX_TARGET_SIZE, limits.header_size)
-        self._target_size = target_size
         self._head = HeadReader(
             size=limits.header_size,
             first_line_size=target_size + _REQUEST_LINE_MARGIN,
             max_headers=limits.max_headers,
             offences=_REQUEST_OFFENCES,
-            check_first_line=self._check_request_line,
+            check_first_line=partial(_check_request_line, target_size=target_size),
             max_empty_lines=1,  # RFC 9112 §2.2: a server should ignore at least one
         )
         self._trailing = b""
@@ -116,15 +108,6 @@ class RequestReader:
     def trailing(self) -> bytes:
         """What came after the head in the same read."""
         return self._trailing
-
-    def _check_request_line(self, line: bytes) -> None:
-        parts = line.split(b" ")
-        if len(parts) == 3 and len(parts[1]) > self._target_size:
-            raise RemoteProtocolError(Violation.TARGET_TOO_LONG)
-        if len(parts) != 3 or not _HTTP_VERSION.fullmatch(parts[2]):
-            raise RemoteProtocolError(Violation.BAD_REQUEST, "the first line is not a request line")
-        if not parts[2].startswith(b"HTTP/1."):
-            raise RemoteProtocolError(Violation.HTTP_VERSION)
 
 
 class ResponseReader:
@@ -245,31 +228,6 @@ class TunnelReader(ResponseReader):
         return self._parse_answer(lines)  # a 101 would be none
 
 
-def open_tunnel(
-    proxy: Proxy, host: str, port: int, *, limits: Limits = _DEFAULT_LIMITS
-) -> Generator[bytes | None, bytes, bytes]:
-    """Ask the HTTP ``proxy`` for a tunnel to ``host`` and ``port`` (RFC 9110 §9.3.6).
-
-    Yields bytes to send, or ``None`` to be sent what was received (``b""`` at the end); returns what came out of the
-    tunnel already. Raises :exc:`ProxyFailed`, and :exc:`ValueError` for a host that no request can name.
-    """
-    target = authority(host, port)
-    yield serialize_request(_connect_request(proxy, target))
-    reader = TunnelReader(limits)
-    response: Response | None = None
-    while response is None:
-        received = yield None
-        if not received:
-            raise ProxyFailed(f"the proxy {proxy.address} ended the conversation")
-        try:
-            response = reader.feed(received)
-        except RemoteProtocolError as offence:
-            raise ProxyFailed(f"the proxy {proxy.address} broke a rule: {offence}") from None
-    if not 200 <= response.status <= 299:
-        raise ProxyFailed(f"the proxy {proxy.address} {_refusal(proxy, target, response)}", response.status)
-    return reader.trailing()
-
-
 def serialize_request(request: Request) -> bytes:
     """The bytes of a request without a body."""
     return _message(f"{request.method} {request.target} HTTP/1.1", request.headers)
@@ -282,25 +240,8 @@ def serialize_response(response: Response, *, method: str = "GET") -> bytes:
     sent after these bytes, by the caller, and ends with the connection.
     """
     added = () if response.status == 101 else _framing(response)
-    head = _message(f"HTTP/1.1 {response.status} {_phrase(response.status)}", response.headers, added)
+    head = _message(f"HTTP/1.1 {response.status} {phrase(response.status)}", response.headers, added)
     return head if method == "HEAD" or response.status in _BODILESS else head + response.body
-
-
-def _connect_request(proxy: Proxy, target: str) -> Request:
-    headers = [("Host", target)]
-    if proxy.credentials is not None:
-        headers.append(("Proxy-Authorization", authorization(proxy.credentials)))
-    parse_authority(target)  # what a forged Uri holds must not become a line of its own
-    return Request(method="CONNECT", target=target, headers=Headers(headers))
-
-
-def _refusal(proxy: Proxy, target: str, response: Response) -> str:
-    if response.status != 407:
-        return f"refused a tunnel to {target} with HTTP status {response.status} ({_phrase(response.status)})"
-    challenges = response.headers.all("proxy-authenticate")
-    if challenges and not any(map(_OFFERS_BASIC.search, challenges)):
-        return "wants an authentication other than Basic, which is the only one known here (HTTP status 407)"
-    return f"{'wants' if proxy.credentials is None else 'refused the'} credentials (HTTP status 407)"
 
 
 def _check_status_line(line: bytes) -> None:
@@ -308,6 +249,16 @@ def _check_status_line(line: bytes) -> None:
         raise RemoteProtocolError(Violation.BAD_RESPONSE, "the first line is not a status line of HTTP/1.1")
     if line.startswith(b"HTTP/1.0 1"):  # RFC 9110 §15.2
         raise RemoteProtocolError(Violation.BAD_RESPONSE, "HTTP/1.0 has no status 1xx")
+
+
+def _check_request_line(line: bytes, *, target_size: int) -> None:
+    parts = line.split(b" ")
+    if len(parts) == 3 and len(parts[1]) > target_size:
+        raise RemoteProtocolError(Violation.TARGET_TOO_LONG)
+    if len(parts) != 3 or not _HTTP_VERSION.fullmatch(parts[2]):
+        raise RemoteProtocolError(Violation.BAD_REQUEST, "the first line is not a request line")
+    if not parts[2].startswith(b"HTTP/1."):
+        raise RemoteProtocolError(Violation.HTTP_VERSION)
 
 
 def _parse_request(lines: list[bytes]) -> Request:
@@ -377,7 +328,10 @@ def _offence(error: h11.ProtocolError, violation: Violation) -> RemoteProtocolEr
 def _decoded(head: h11.Request | h11.Response | h11.InformationalResponse) -> Headers:
     # raw_items() keeps the names as sent.
     return checked_headers(
-        [(name.decode("ascii"), value.decode("latin-1")) for name, value in head.headers.raw_items()]
+        [
+            (COMMON_WORDS.get(name) or name.decode("ascii"), COMMON_WORDS.get(value) or value.decode("latin-1"))
+            for name, value in head.headers.raw_items()
+        ]
     )
 
 
@@ -394,5 +348,6 @@ def _message(first_line: str, headers: Headers, added: Sequence[tuple[str, str]]
     return "\r\n".join([first_line, *fields, "", ""]).encode("latin-1")
 
 
-def _phrase(status: int) -> str:
+def phrase(status: int) -> str:
+    """The words that go with ``status``: ``Unknown`` for one that HTTP has no name for."""
     return _PHRASES.get(status, "Unknown")

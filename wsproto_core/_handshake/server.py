@@ -29,6 +29,8 @@ MAX_TARGET_SIZE: Final = 8 * 1024
 _VERSION: Final = "13"  # RFC 6455 §4.1, item 9
 _MULTIPLEXED: Final = frozenset({"2", "3"})
 _NO_HEADERS: Final = Headers()
+_UPGRADE: Final = ("Upgrade", "websocket")
+_CONNECTION: Final = ("Connection", "Upgrade")
 #: Headers of the response that are made here or by whoever frames its body.
 _FRAMING: Final = frozenset({"connection", "content-length", "transfer-encoding"})
 
@@ -53,7 +55,7 @@ def judge(request: Request, policy: ServerPolicy) -> Request:
     own words: it never repeats what the client sent.
     """
     values = values_by_name(request.headers)
-    violation, detail = _first_violation(_Case(request, policy, values))
+    violation, detail = _first_violation(_Case(request, policy, values, _is_multiplexed(request)))
     return Request(  # not replace(), which takes three times as long
         method=request.method,
         target=request.target,
@@ -137,6 +139,8 @@ class _Case(NamedTuple):
     policy: ServerPolicy
     #: The request's headers, by name in lower case.
     values: Mapping[str, Sequence[str]]
+    #: Whether it came by HTTP/2 or HTTP/3, as an extended CONNECT (RFC 8441 §4).
+    is_multiplexed: bool
 
     def all(self, name: str) -> Sequence[str]:
         return self.values.get(name, ())
@@ -160,7 +164,7 @@ def _header_size(case: _Case) -> str | None:
 
 
 def _method(case: _Case) -> str | None:
-    extended = _is_multiplexed(case.request) and case.request.protocol is not None
+    extended = case.is_multiplexed and case.request.protocol is not None
     return None if case.request.method == ("CONNECT" if extended else "GET") else ""  # RFC 8441 §4
 
 
@@ -182,14 +186,14 @@ def _allowed_host(case: _Case) -> str | None:
 
 
 def _upgrade(case: _Case) -> str | None:
-    if _is_multiplexed(case.request):
+    if case.is_multiplexed:
         protocol = case.request.protocol or ""
         return None if protocol.lower() == "websocket" else "the request is not an extended CONNECT"
     return None if has_option(case.all("upgrade"), "websocket") else ""
 
 
 def _connection(case: _Case) -> str | None:
-    return None if _is_multiplexed(case.request) or has_option(case.all("connection"), "upgrade") else ""
+    return None if case.is_multiplexed or has_option(case.all("connection"), "upgrade") else ""
 
 
 def _no_body(case: _Case) -> str | None:
@@ -204,7 +208,7 @@ def _version(case: _Case) -> str | None:
 
 
 def _key(case: _Case) -> str | None:
-    if _is_multiplexed(case.request):
+    if case.is_multiplexed:
         return None  # RFC 8441 §5: the header is not used
     keys = case.all("sec-websocket-key")
     if len(keys) != 1:
@@ -290,7 +294,7 @@ def _switch(request: Request) -> list[tuple[str, str]]:
     if _is_multiplexed(request):
         return []  # RFC 8441 §5: Upgrade, Connection and Sec-WebSocket-Accept are not used
     token = accept_token(request.headers["sec-websocket-key"])
-    return [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", token)]
+    return [_UPGRADE, _CONNECTION, ("Sec-WebSocket-Accept", token)]
 
 
 def _answers(subprotocol: str | None, negotiated: Negotiated) -> list[tuple[str, str]]:

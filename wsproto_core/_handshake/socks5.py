@@ -1,4 +1,4 @@
-"""Through a SOCKS5 proxy: the conversation of RFC 1928 and RFC 1929 as a generator, like ``open_tunnel`` in ``http11``.
+"""Through a SOCKS5 proxy: the conversation of RFC 1928 and RFC 1929 as a generator, like ``open_tunnel`` in ``tunnel``.
 
 The name of the target goes to the proxy unresolved. At most 256 bytes wait for more of them.
 """

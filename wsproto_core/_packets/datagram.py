@@ -312,7 +312,7 @@ class DatagramPeer(DatagramSession):
     @property
     def latency(self) -> Latency | None:
         """Round trips of pings and echoed timestamps so far; ``None`` before the first."""
-        return self._keepalive.round_trips.summary()
+        return self._keepalive.latency
 
     @property
     def statistics(self) -> DatagramStatistics:

@@ -138,7 +138,7 @@ class DatagramSession:
             timestamp, held = packet.echo
             round_trip = signed(microseconds(self._now) - timestamp - held)
             if round_trip >= 0:
-                self._keepalive.round_trips.add(round_trip / 1_000_000)
+                self._keepalive.round_trip_took(round_trip / 1_000_000)
         self._echo = packet.timestamp, self._now
         return self._message(packet.body)
 

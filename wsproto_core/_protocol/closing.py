@@ -22,6 +22,8 @@ __all__ = ["Closing"]
 #: A reason as long as a close frame has room for (RFC 6455 §5.5), in bytes.
 _MAX_REASON: Final = 123
 
+_NO_CODE: Final = CloseFrame(CloseCode.NO_STATUS_RECEIVED, "")
+
 
 class Closing:
     """The life of a connection, told from its end. ``frames`` takes messages while they may be sent."""
@@ -54,7 +56,7 @@ class Closing:
         self._sent: CloseFrame | None = None
         self._offence: RemoteProtocolError | None = None
         # The close frame that waits in CLOSE_RECEIVED and FAILED.
-        self._answer = CloseFrame(CloseCode.NO_STATUS_RECEIVED, "")
+        self._answer = _NO_CODE
 
     @property
     def is_clean(self) -> bool:

@@ -19,13 +19,13 @@ from wsproto_core._handshake.http11 import (
     RequestReader,
     ResponseReader,
     TunnelReader,
-    open_tunnel,
     serialize_request,
     serialize_response,
 )
 from wsproto_core._handshake.outcome import Agreement, Response
 from wsproto_core._handshake.policy import ServerPolicy
 from wsproto_core._handshake.proxy import Proxy
+from wsproto_core._handshake.tunnel import open_tunnel
 from wsproto_core._handshake.uri import parse_uri
 from wsproto_core._headers import Headers
 from wsproto_core._violations import Violation
@@ -297,6 +297,8 @@ def test_a_long_body_is_cut(header: bytes, size: int) -> None:
         (Violation.BAD_RESPONSE, b"HTTP/1.1 1O1\r\n\r\n"),
         (Violation.BAD_RESPONSE, b"HTTP/1.1 099 x\r\n\r\n"),
         (Violation.BAD_RESPONSE, b"HTTP/1.1 101 x\r\nX\r\n\r\n"),
+        (Violation.BAD_RESPONSE, b"HTTP/1.1 101 x\r\nX : y\r\n\r\n"),
+        (Violation.BAD_RESPONSE, b"HTTP/1.1 100 x\r\nX : y\r\n\r\n"),
         (Violation.BAD_RESPONSE, ok(X="\x00")),
         (Violation.BAD_RESPONSE, REFUSAL + b"Content-Length: x\r\n\r\n"),
         (Violation.BAD_RESPONSE, REFUSAL + b"Transfer-Encoding: gzip\r\n\r\n"),

@@ -490,8 +490,7 @@ class Naive:
     def put_message(self, message: Any) -> bool:
         if not self.is_direct or self.size >= self._max_size or type(message) not in (str, bytes):
             return False
-        longest = 4 * len(message) if isinstance(message, str) else len(message)
-        if longest > self._max_payload:
+        if not self._surely_fits(message):
             return False
         try:
             payload = message.encode() if isinstance(message, str) else message
@@ -501,6 +500,11 @@ class Naive:
         self._rest += self._frame(0x81 if isinstance(message, str) else 0x82, payload)
         self.messages += 1
         return True
+
+    def _surely_fits(self, message: str | bytes) -> bool:
+        if isinstance(message, str) and not (message.isascii() and len(message) <= JOINED):
+            return 4 * len(message) <= self._max_payload
+        return len(message) <= self._max_payload
 
     def pass_frame(self, frame: bytes) -> bool:
         if not self.is_direct or self.size or self._keys is not None:

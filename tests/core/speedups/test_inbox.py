@@ -27,6 +27,20 @@ def test_items_leave_in_the_order_they_came(inbox_type: type[Inbox]) -> None:
     assert inbox.size == 0
 
 
+@pytest.mark.parametrize("taken_between", [0, 1, 2, 3])
+def test_order_and_memory_whatever_is_taken_meanwhile(inbox_type: type[Inbox], taken_between: int) -> None:
+    """The places of what was taken become free: one by one, many at once, and all."""
+    inbox = inbox_type(1_000_000)
+    taken: list[object] = []
+    for number in range(300):
+        inbox.gather([f"{number} a", f"{number} b"])
+        taken += [inbox.take() for _ in range(taken_between)]
+    assert len(inbox) == max(0, 2 - taken_between) * 300
+    taken += [inbox.take() for _ in range(len(inbox))]
+    assert [item for item in taken if item] == [f"{number} {letter}" for number in range(300) for letter in "ab"]
+    assert (len(inbox), inbox.size, inbox.take()) == (0, 0, None)
+
+
 def test_what_is_no_message_is_returned_in_its_order(inbox_type: type[Inbox]) -> None:
     inbox = inbox_type(1000)
     assert inbox.gather([Ping(b"1"), "a", Ping(b"2"), b"b"]) == [Ping(b"1"), Ping(b"2")]
