@@ -179,6 +179,7 @@ async def the_server_closes_during_a_handshake(stage: AdapterStage) -> None:
     async with stage.serve(drain) as server, visiting(stage, server.port) as far:
         uri = address(server)
         await far.send(HANDSHAKE[:20])
+        await _accepted(stage, uri)
         closing = stage.spawn(server.close)
         await _nobody_listens(stage, uri)
         check("the server waits for the rest", not closing.is_done)
@@ -194,8 +195,17 @@ async def the_server_closes_during_a_handshake(stage: AdapterStage) -> None:
 async def the_server_closes_and_a_handshake_does_not_go_on(stage: AdapterStage) -> None:
     async with stage.serve(drain) as server, visiting(stage, server.port) as far:
         await far.send(HANDSHAKE[:20])
+        await _accepted(stage, address(server))
         await server.close(grace_period=0.01)
         expect("what the visitor hears", await far.rest(), b"")
+
+
+async def _accepted(stage: AdapterStage, uri: str) -> None:
+    """Wait until all who have connected to ``uri`` are accepted: whoever comes behind them is served. Who waits to be
+    accepted is lost when a server closes.
+    """
+    async with stage.connect(uri):
+        pass
 
 
 async def _nobody_listens(stage: AdapterStage, uri: str) -> None:

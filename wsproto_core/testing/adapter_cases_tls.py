@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from .._config import Limits, Timeouts
-from .._errors import ConnectionClosedError, ConnectionFailed, ConnectionTimeout
+from .._errors import ConnectionClosedError, ConnectionFailed, ConnectionTimeout, HandshakeRejected
 from .._events import CloseReport
 from .._types import Initiator, Opcode, Role, Timer
 from .adapter_case import Ending, Reports, case, case_of_both_sides
@@ -138,9 +138,15 @@ async def failed_tls_handshakes_take_no_slot(stage: AdapterStage) -> None:
                 await far.send(visit)
                 far.stream.end()
                 await far.rest()
-        async with stage.connect(address(server, scheme="wss"), ssl=stage.client_tls) as ws:
-            await ws.send("x")
-            expect("the echo", await ws.recv(), "x")
+        heard: object = None
+        while heard is None:
+            try:
+                async with stage.connect(address(server, scheme="wss"), ssl=stage.client_tls) as ws:
+                    await ws.send("x")
+                    heard = await ws.recv()
+            except HandshakeRejected:  # pragma: no cover  (the last visitor may hear of its end before it is counted)
+                await stage.sleep(0)
+        expect("the echo", heard, "x")
 
 
 @case("what is sent and closed before anybody reads arrives, on both sides", needs=_TLS)
