@@ -68,7 +68,7 @@ class Aiohttp(InPython):
     @contextlib.asynccontextmanager
     async def connect(self, uri: str, deflate: PerMessageDeflate | None, papers: Papers | None) -> AsyncIterator[Guest]:
         options: dict[str, Any] = {
-            "compress": deflate.client_max_window_bits if deflate else 0,
+            "compress": (deflate.client_max_window_bits or 15) if deflate else 0,
             "max_msg_size": MAX_SIZE,
             "protocols": ["x", "chat"],
             "ssl": papers.client() if papers else True,

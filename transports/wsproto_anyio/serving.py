@@ -79,7 +79,7 @@ class Server(AsyncServer[_P, Listening]):
 
     def listen(self, listening: Sequence[Listening]) -> None:
         """Let in who comes by ``listening``, until the server is closed."""
-        self.listening += listening
+        self.listening.extend(listening)
         for one in listening:
             self.group.start_soon(one.run)
 

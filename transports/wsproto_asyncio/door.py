@@ -87,7 +87,7 @@ class _Door(Generic[_P]):
         task = server.spawn(
             partial(self._introduce, sock, peer, address, since)
             if self._plan.where.needs_introduction(address, secure=self._ssl is not None)
-            else partial(self._loop.connect_accepted_socket, lambda: peer.link, sock)
+            else partial(self._fast_adopt or adopt, sock, lambda: peer.link)
         )
         task.add_done_callback(partial(self._introduced, sock, peer, address))
 

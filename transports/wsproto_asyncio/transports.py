@@ -10,13 +10,13 @@ import asyncio
 import os
 import socket
 import ssl as tls
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
 __all__ = ["Adopt", "adopt", "fast_adopt"]
 
 #: Makes a transport of a socket that was accepted, with a protocol.
-Adopt: TypeAlias = Callable[[socket.socket, Callable[[], asyncio.BaseProtocol]], Awaitable[Any]]
+Adopt: TypeAlias = Callable[[socket.socket, Callable[[], asyncio.BaseProtocol]], Coroutine[Any, Any, Any]]
 
 
 async def adopt(

@@ -69,7 +69,7 @@ class Server(ServerFacts[BlockingListening], Generic[_P]):
         self._closers: set[threading.Thread] = set()
         self._is_closed = threading.Event()
         try:
-            self.listening += open_doors(self)
+            self.listening.extend(open_doors(self))
         except OSError as error:
             raise BindFailed.from_error(error) from error
 
