@@ -165,7 +165,7 @@ def test_the_last_calls_of_a_server() -> None:
     for peer in (silent, speaking):
         assert desk.arrive(peer)
     speaking.engine.receive_data(GET, 0.0)
-    desk.is_closing = True
+    desk.begin_closing()
     (moment, first), (rest, last) = desk.last_calls(10.0)
     assert moment < 1.0
     assert moment + rest == 10.0
@@ -185,7 +185,7 @@ def test_the_last_calls_leave_time_for_introductions() -> None:
     for peer in (quick, slow, gone, silent):
         assert desk.arrive(peer)
     desk.introducing |= {quick, slow, gone}
-    desk.is_closing = True
+    desk.begin_closing()
     (_, first), (_, last) = desk.last_calls(10.0)
     desk.introducing.discard(quick)
     desk.leave(gone)
@@ -205,7 +205,7 @@ def test_an_answer_that_comes_while_the_server_closes() -> None:
             b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
             0.0,
         )
-        desk.is_closing = True
+        desk.begin_closing()
         assert not desk.answer(peer, answer)
         assert b"".join(peer.engine.data_to_send()).startswith(b"HTTP/1.1 %d " % status)
 
@@ -214,7 +214,7 @@ def test_a_count_is_final_once_nobody_can_come() -> None:
     desk, _ = reception()
     peer = visitor()
     desk.arrive(peer)
-    desk.is_closing = True
+    desk.begin_closing()
     assert not desk.counted().is_final
     desk.is_closed = True
     assert not desk.counted().is_final

@@ -163,7 +163,7 @@ def test_a_server_that_is_closing_lets_nobody_in() -> None:
     desk = Desk()
     late = Visitor(desk)
     desk.reception.arrive(late.ws)
-    desk.reception.is_closing = True
+    desk.reception.begin_closing()
     late.ask()
     assert late.status == 503
 
@@ -360,7 +360,7 @@ def test_the_last_calls_drop_the_silent_first() -> None:
     desk = Desk()
     silent, opened = Visitor(desk), desk.visitor()
     desk.reception.arrive(silent.ws)
-    desk.reception.is_closing = True
+    desk.reception.begin_closing()
     (moment, first), (rest, then) = desk.reception.last_calls(10.0)
     assert moment + rest == 10.0
     assert first() == {silent.ws}

@@ -115,7 +115,7 @@ class Server(ServerFacts[BlockingListening], Generic[_P]):
         for ws in self.connections:
             ws.close_nowait(code, reason)  # raises before anything has happened, if at all
         with self._lock:
-            self.reception.is_closing = True
+            self.reception.begin_closing()
             self._closers.add(threading.current_thread())
         try:
             self.stop_accepting()

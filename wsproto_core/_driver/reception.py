@@ -46,13 +46,14 @@ class Reception(Generic[_P]):
             raise ValueError(f"max_connections must be positive or None, not {max_connections!r}")
         #: Those whose handshake was accepted and whose end has not been told.
         self.open: set[_P] = set()
-        #: Set once the server is to take nobody in any more: whoever is still on the way is told to come back later.
+        #: Set by :meth:`begin_closing`: whoever is still on the way is told to come back later.
         self.is_closing: bool = False
         #: Set once it waits for nobody any more: whoever comes now is dropped.
         self.is_closed: bool = False
         #: Those who have arrived, and are introduced by a PROXY header or TLS first: what they say does not come to
         #: their engines yet.
         self.introducing: set[_P] = set()
+        self._introduced_late: set[_P] = set()
         self._places = _Places(max_connections)
         # From the first moment to the end of the transport; and those of them that have not been let in.
         self._everyone: set[_P] = set()
@@ -137,18 +138,23 @@ class Reception(Generic[_P]):
         tally.is_final = self.is_closed and not self._everyone
         return tally, tuple(self._everyone)
 
+    def begin_closing(self) -> None:
+        """Take nobody in any more."""
+        self.is_closing = True
+        self._introduced_late = self.introducing.copy()
+
     def last_calls(self, grace_period: float) -> Sequence[tuple[float, Callable[[], set[_P]]]]:
         """The end of a server that :attr:`is_closing` and has said goodbye to those who are open: how many seconds to
         wait for everyone, and whom to drop then.
 
-        Who has connected and not begun to speak gets a moment; handshakes that have begun, and who is being introduced
-        now, the whole ``grace_period``.
+        Who has connected and not begun to speak gets a moment; handshakes that have begun, and who was being introduced
+        when that began, the whole ``grace_period``.
         """
         moment = min(grace_period, _MOMENT)
-        return [(moment, partial(self._silent, self.introducing.copy())), (grace_period - moment, self._last)]
+        return [(moment, self._silent), (grace_period - moment, self._last)]
 
-    def _silent(self, apart_from: set[_P]) -> set[_P]:
-        engines = [(peer, peer.engine) for peer in self._everyone - apart_from]
+    def _silent(self) -> set[_P]:
+        engines = [(peer, peer.engine) for peer in self._everyone - self._introduced_late]
         return {
             peer
             for peer, engine in engines

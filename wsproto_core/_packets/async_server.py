@@ -134,7 +134,7 @@ class AsyncServer(ABC, ServerFacts[_AL], Generic[_A, _AL]):
         """
         for ws in tuple(self.reception.open):
             ws.close_nowait(code, reason)  # raises before anything has happened, if at all
-        self.reception.is_closing = True
+        self.reception.begin_closing()
         await self.stop_accepting()
         for one in self.listening:
             await one.close()
