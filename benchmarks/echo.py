@@ -10,9 +10,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-import wire
 from bench import Benchmark
-from load import Load, put, serving
+from load import echoed
 from servers import SUBJECTS, available
 
 KIB: Final = 1024
@@ -55,18 +54,14 @@ def main() -> None:
 
 def measured(case: Case, subject: str, seconds: float) -> tuple[float, dict[str, Any]]:
     """Messages a second of server CPU. Raises :exc:`Failed`."""
-    load = Load(
-        "echo",
-        wire.text(case.size),
-        wire.request(),
+    reading = echoed(
+        subject,
+        case.size,
         connections=case.connections,
         window=case.window,
         seconds=seconds,
         shares_core=not case.has_two_cores,
-        answer_size=case.size,
     )
-    with serving(subject) as server:
-        reading = put(load, server)
     return reading.messages / reading.server_seconds, asdict(reading)
 
 

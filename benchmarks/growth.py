@@ -10,9 +10,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-import wire
 from bench import Benchmark
-from load import Load, put, serving
+from load import echoed
 from servers import available
 
 KIB: Final = 1024
@@ -62,18 +61,14 @@ def main() -> None:
 
 def measured(case: Case, subject: str, seconds: float) -> tuple[float, dict[str, Any]]:
     """Nanoseconds a message, or a KiB of it. Raises :exc:`Failed`."""
-    load = Load(
-        "echo",
-        wire.text(case.size),
-        wire.request(),
+    reading = echoed(
+        subject,
+        case.size,
         connections=case.connections,
         window=case.window,
         seconds=seconds,
         shares_core=True,
-        answer_size=case.size,
     )
-    with serving(subject) as server:
-        reading = put(load, server)
     return 1e9 * reading.server_seconds / reading.messages / case.units, asdict(reading)
 
 

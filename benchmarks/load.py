@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import wire
 from native import generator_path
 from processes import GENERATOR_CORE, SERVER_CORE, Failed, said, started
 from servers import SUBJECTS, Subject
@@ -93,6 +94,24 @@ def serving(subject: str, *flags: str, cores: Sequence[int] = (SERVER_CORE,)) ->
         except Failed as failure:
             errors.seek(0)
             raise Failed(f"{subject}: {failure}\n{errors.read()[-300:].strip()}") from None
+
+
+def echoed(subject: str, size: int, *, connections: int, window: int, seconds: float, shares_core: bool) -> Reading:
+    """Let ``subject`` echo texts of ``size`` bytes, ``window`` of them in flight on each connection. Raises
+    :exc:`Failed`.
+    """
+    load = Load(
+        "echo",
+        wire.text(size),
+        wire.request(),
+        connections=connections,
+        window=window,
+        seconds=seconds,
+        shares_core=shares_core,
+        answer_size=size,
+    )
+    with serving(subject) as server:
+        return put(load, server)
 
 
 def put(load: Load, server: Server) -> Reading:
