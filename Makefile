@@ -73,7 +73,7 @@ leaks: $(VENV)/.twin ## ten million messages through both directions: does memor
 	$(BIN)/python tools/check_leaks.py
 
 bench: $(VENV)/.twin ## every benchmark, about an hour on a quiet machine; writes BASELINE.md and the pictures
-	for program in engine echo connections broadcast growth memory simulator plots baseline; do \
+	for program in engine echo connections broadcast growth memory shares simulator plots baseline; do \
 		$(BIN)/python benchmarks/$$program.py || exit 1; \
 	done
 

@@ -32,6 +32,9 @@ Growth of resident memory, divided by the number of connections. The kernel's sh
 The same text to everybody. `bare` writes ready bytes to one transport after the other.""",
         "growth": """\
 Each connection has one message of 64 bytes in flight; all frames of a read are on one connection.""",
+        "shares": """\
+Who spends the time of a message, or of a handshake: samples of `perf`, once, so they tell what bounds a figure and are
+no figures to compare with those above. *Interpreter* is everything in CPython but its garbage collector.""",
         "simulator": """\
 Random conversations under virtual time, as the tests play them: `tools/scenarios.py`.""",
     }
