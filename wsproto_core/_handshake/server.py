@@ -6,8 +6,9 @@ at hand, which passes ``:authority`` as the ``Host`` header. No bytes are read o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
+from itertools import chain
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from .._errors import LocalProtocolError
@@ -16,7 +17,7 @@ from .._headers import Headers, HeadersLike, checked_headers, values_by_name
 from .._violations import Violation
 from .headers import credentials_from, has_option, parse_extensions, parse_subprotocols
 from .keys import accept_token, is_valid_key
-from .negotiation import Negotiated, accept_extensions, choose_subprotocol
+from .negotiation import NO_EXTENSIONS, Negotiated, accept_extensions, choose_subprotocol
 from .outcome import Agreement, Response
 from .policy import ServerPolicy, allows_host, allows_origin
 from .uri import parse_authority
@@ -54,19 +55,28 @@ def judge(request: Request, policy: ServerPolicy) -> Request:
     The violation is the first one in the order of the table below, or ``None``. The detail is made of this library's
     own words: it never repeats what the client sent.
     """
-    values = values_by_name(request.headers)
-    violation, detail = _first_violation(_Case(request, policy, values, _is_multiplexed(request)))
+    case = _Case(request, policy, values_by_name(request.headers), _is_multiplexed(request))
+    violation, detail = _first_violation(case)
+    subprotocols = _readable_subprotocols(case.all("sec-websocket-protocol"))
+    credentials = credentials_from(case.all("authorization"))
+    if (subprotocols, credentials, violation, detail) == _said(request):
+        return request  # nearly always: nothing was to be filled in
     return Request(  # not replace(), which takes three times as long
         method=request.method,
         target=request.target,
         headers=request.headers,
         http_version=request.http_version,
         protocol=request.protocol,
-        subprotocols=_readable_subprotocols(values.get("sec-websocket-protocol", ())),
-        credentials=credentials_from(values.get("authorization", ())),
+        subprotocols=subprotocols,
+        credentials=credentials,
         violation=violation,
         detail=detail,
     )
+
+
+def _said(request: Request) -> tuple[object, ...]:
+    """What judging fills in."""
+    return request.subprotocols, request.credentials, request.violation, request.detail
 
 
 def accept(
@@ -82,14 +92,12 @@ def accept(
     """
     chosen = _chosen_subprotocol(request, policy, subprotocol)
     extra = _checked_headers(headers, _is_handshake_header)
-    offers = parse_extensions(request.headers.all("sec-websocket-extensions"))
-    negotiated = accept_extensions(offers, policy.extensions, policy.limits)
-    own = [*_switch(request), *_answers(chosen, negotiated)]
+    negotiated = _negotiated(request, policy)
+    switched = _switched(request)
+    lines = [*switched, *_answers(chosen, negotiated), *extra.lines()]
     return Agreement(
         # RFC 8441 §5: a 2xx status takes the place of 101.
-        response=Response(
-            status=200 if _is_multiplexed(request) else 101, headers=checked_headers([*own, *extra.lines()])
-        ),
+        response=Response(status=101 if switched else 200, headers=checked_headers(lines)),
         subprotocol=chosen,
         transforms=negotiated.transforms,
         extensions=negotiated.names,
@@ -159,7 +167,7 @@ def _header_count(case: _Case) -> str | None:
 
 
 def _header_size(case: _Case) -> str | None:
-    size = sum([len(name) + len(value) for name, value in case.request.headers.lines()])
+    size = sum(map(len, chain.from_iterable(case.request.headers.lines())))
     return "" if size > case.policy.limits.header_size else None
 
 
@@ -197,7 +205,7 @@ def _connection(case: _Case) -> str | None:
 
 
 def _no_body(case: _Case) -> str | None:
-    has_content = any(length.strip("0") for length in case.all("content-length"))
+    has_content = "".join(case.all("content-length")).strip("0")
     return "" if has_content or case.all("transfer-encoding") else None
 
 
@@ -290,16 +298,24 @@ def _chosen_subprotocol(
     return subprotocol
 
 
-def _switch(request: Request) -> list[tuple[str, str]]:
+def _negotiated(request: Request, policy: ServerPolicy) -> Negotiated:
+    if not policy.extensions:
+        return NO_EXTENSIONS
+    offers = parse_extensions(request.headers.all("sec-websocket-extensions"))
+    return accept_extensions(offers, policy.extensions, policy.limits)
+
+
+def _switched(request: Request) -> tuple[tuple[str, str], ...]:
     if _is_multiplexed(request):
-        return []  # RFC 8441 §5: Upgrade, Connection and Sec-WebSocket-Accept are not used
-    token = accept_token(request.headers["sec-websocket-key"])
-    return [_UPGRADE, _CONNECTION, ("Sec-WebSocket-Accept", token)]
+        return ()  # RFC 8441 §5: Upgrade, Connection and Sec-WebSocket-Accept are not used
+    return _UPGRADE, _CONNECTION, ("Sec-WebSocket-Accept", accept_token(request.headers["sec-websocket-key"]))
 
 
-def _answers(subprotocol: str | None, negotiated: Negotiated) -> list[tuple[str, str]]:
-    answers = {"Sec-WebSocket-Protocol": subprotocol, "Sec-WebSocket-Extensions": negotiated.header}
-    return [(name, value) for name, value in answers.items() if value is not None]
+def _answers(subprotocol: str | None, negotiated: Negotiated) -> Iterator[tuple[str, str]]:
+    if subprotocol is not None:
+        yield "Sec-WebSocket-Protocol", subprotocol
+    if negotiated.header is not None:
+        yield "Sec-WebSocket-Extensions", negotiated.header
 
 
 def _checked_headers(headers: HeadersLike, is_reserved: Callable[[str], bool]) -> Headers:
@@ -320,7 +336,7 @@ def _is_handshake_header(name: str) -> bool:
 
 
 def _is_multiplexed(request: Request) -> bool:
-    return _major(request.http_version) in _MULTIPLEXED
+    return request.http_version != "1.1" and _major(request.http_version) in _MULTIPLEXED
 
 
 def _major(http_version: str) -> str:
