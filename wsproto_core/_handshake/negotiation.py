@@ -49,7 +49,10 @@ def choose_subprotocol(offered: tuple[str, ...], supported: Subprotocols) -> str
     Raises :exc:`LocalProtocolError` if a callable answers what was not offered.
     """
     if not callable(supported):
-        return next((name for name in supported if name in offered), None)
+        for name in supported:
+            if name in offered:
+                return name
+        return None
     chosen = supported(offered)
     if chosen is not None and chosen not in offered:
         raise LocalProtocolError(f"subprotocols: the function chose {chosen!r}, which the client does not offer")
