@@ -218,7 +218,8 @@ class AsyncReception(Reception[_A]):
         """Count ``peer``, in the place of ``visitor`` if it was one. One whose protocol has no handshake is let in at
         once, or told to try again later.
         """
-        self._places.pass_on(visitor, peer)
+        if visitor is not None:
+            self._places.pass_on(visitor, peer)
         goes_on = super().arrive(peer)
         if goes_on and peer.state is State.OPEN:
             self._welcome(peer)

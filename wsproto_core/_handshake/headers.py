@@ -49,8 +49,8 @@ def is_token(text: str) -> bool:
 
 def options(lines: Iterable[str]) -> list[str]:
     """The elements of a list whose elements are compared without regard to case, like ``Connection``; in lower case."""
-    elements = (element.strip(_BLANK) for line in lines for element in line.split(","))
-    return [element.lower() for element in elements if element]  # RFC 9110 §5.6.1.2: empty elements do not count
+    parts = ",".join(lines).lower().split(",")
+    return [element for part in parts if (element := part.strip(_BLANK))]  # RFC 9110 §5.6.1.2: empty ones do not count
 
 
 def has_option(lines: Iterable[str], option: str) -> bool:

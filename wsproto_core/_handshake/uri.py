@@ -78,16 +78,15 @@ def parse_authority(text: str) -> tuple[str, int | None]:
 
     Raises :exc:`ValueError`, which does not show ``text``, for anything else.
     """
-    bracketed = text.startswith("[")
-    host, bracket, rest = text[1:].partition("]") if bracketed else (text, "", "")
-    if bracketed and not bracket:
+    if not text.startswith("["):
+        host, _, port = text.partition(":")
+        return _reg_name(host), _port(port)
+    host, bracket, rest = text[1:].partition("]")
+    if not bracket:
         raise ValueError("an IPv6 address lacks its closing bracket")
-    if not bracketed:
-        host, colon, rest = text.partition(":")
-        rest = colon + rest
     if rest and not rest.startswith(":"):
         raise ValueError("something other than a port follows the host")
-    return (_ipv6(host) if bracketed else _reg_name(host)), _port(rest[1:])
+    return _ipv6(host), _port(rest[1:])
 
 
 def _split_target(rest: str) -> tuple[str, str]:
@@ -143,10 +142,10 @@ def _reg_name(host: str) -> str:
 
 
 def _port(text: str) -> int | None:
-    if not _PORT.fullmatch(text):
-        raise ValueError("the port is not a number")
     if not text:
         return None  # RFC 3986 §3.2.3: an empty port is the default one
+    if not _PORT.fullmatch(text):
+        raise ValueError("the port is not a number")
     if int(text) > 65535:
         raise ValueError("the port is greater than 65535")
     return int(text)
