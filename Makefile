@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # The core's own tests run under the tracer, which doubles what they cost, and must reach all of it by themselves: the
 # adapters prove theirs over real sockets. The cases of its adapter kit are played by tests/adapters/test_adapter_kit.py.
-COUNTED := tests/core tests/driver tests/adapters/test_adapter_kit.py tests/adapters/test_kit_bites.py
+COUNTED := tests/core tests/driver tests/hub tests/adapters/test_adapter_kit.py tests/adapters/test_kit_bites.py
 # What stands on code that has a compiled twin, and does not run on both by itself.
 ON_TWINS := tests/core/packets tests/core/testing tests/core/recorder tests/driver tests/adapters/test_adapter_kit.py \
 	tests/conformance

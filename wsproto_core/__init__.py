@@ -12,7 +12,9 @@ The map of this package, from the ground up; a file imports only its own layer's
 * ``_driver``: policy with time as data, and the two classes below
 * ``_packets``: the same for messages over bare TCP, and for datagrams
 
-Public are the names below and those of ``wsproto_core.frames``. :class:`ServerConnection` and
+Beside it: ``frames``, ``hub`` (rooms, as data), ``recorder`` and ``testing``, which are not imported from here.
+
+Public are the names below and those of these four. :class:`ServerConnection` and
 :class:`ClientConnection` are the engine; read :mod:`wsproto_core._driver.connection` for the shape of their
 interface.
 """
