@@ -5,21 +5,20 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._codes import CloseCode
 from .._config import Limits, Timeouts
-from .._errors import ConnectionClosed, LocalProtocolError, OutboxFull, RemoteProtocolError
+from .._errors import ConnectionClosed, LocalProtocolError, OutboxFull
 from .._events import Closed, CloseReport, Event, Fragment
 from .._protocol.closing import Closing
-from .._protocol.receiving import CloseFrame
 from .._protocol.states import Phase
 from .._speedups import Inbox
 from .._types import Buffer, Message, Receive, State, Timer
 from .arguments import check_type
-from .expansion import Backlog
+from .expansion import Backlog, Expanding
 from .flow import Outbox
 from .statistics import Statistics, snapshot
 from .timers import Timers
@@ -31,13 +30,12 @@ if TYPE_CHECKING:
 __all__ = ["EngineBase"]
 
 
-class EngineBase(ABC):
+class EngineBase(Expanding):
     """The parts of one connection that carries messages."""
 
     __slots__ = (
-        "__dict__", "_abort", "_backlog", "_cause", "_closing", "_frames", "_inbox", "_last_activity", "_limits",
-        "_messages_dated", "_now", "_outbox", "_parts_sent", "_pipeline", "_statistics", "_timeouts", "_timers",
-        "_transport_ended", "_undelivered",
+        "__dict__", "_abort", "_cause", "_frames", "_messages_dated", "_outbox", "_parts_sent", "_statistics",
+        "_timeouts", "_timers", "_transport_ended", "_undelivered",
     )  # fmt: skip
 
     def __init__(
@@ -237,18 +235,6 @@ class EngineBase(ABC):
     def _settled(self, *, timer: Timer | None = None, error: BaseException | None = None) -> Closed:
         """It is settled how the connection ends: the one ``Closed`` event."""
 
-    @abstractmethod
-    def _decode(self, data: bytes) -> list[Event]:
-        """What ``data`` holds, dealt with. Sealed messages, and what is behind them, have to wait instead."""
-
-    @abstractmethod
-    def _react(self, events: list[Event], end: CloseFrame | RemoteProtocolError | None) -> list[Event]:
-        """Deal with ``events``, whose messages are open, and with what ended them, if it was reached."""
-
-    @abstractmethod
-    def _bytes_ended(self) -> list[Event]:
-        """React to the end of the peer's bytes: everything before it is dealt with."""
-
     def _with_undelivered(self, events: list[Event]) -> list[Event]:
         """``events`` behind those that a verb had caused."""
         earlier, self._undelivered = self._undelivered, []
@@ -296,79 +282,6 @@ class EngineBase(ABC):
             self._cause = Timer.IDLE
             self._begin_close(CloseCode.GOING_AWAY, "idle")
         return []
-
-    # --- where messages can expand ------------------------------------------------------------------------------------
-
-    @property
-    def _room_for_batch(self) -> int:
-        """How much memory the messages of a batch may take before it ends."""
-        inbox = self._inbox
-        if inbox is None:
-            return self._limits.inbox_size
-        if inbox.has_room:
-            return self._limits.inbox_size - inbox.size
-        # The application has closed and does not listen: one batch after the other is dropped, see gather().
-        return self._limits.inbox_size if self._closing.phase is Phase.CLOSE_SENT else 0
-
-    def _expand(self, data: bytes) -> list[Event]:
-        """The next batch of what waits, ``data`` now included."""
-        assert self._backlog is not None, "without a backlog data is decoded at once"
-        self._backlog.put(data)
-        return self._next_batch()
-
-    def _next_batch(self) -> list[Event]:
-        """Expand what waits, as far as there is room, and one slice or message beyond."""
-        backlog = self._backlog
-        if not backlog:
-            return []
-        events: list[Event] = []
-        room = self._room_for_batch
-        while backlog and backlog.batch_size < room and self._closing.may_receive:
-            part = self._next_part(backlog)
-            backlog.count(part)
-            events += part
-        backlog.batch_size = 0
-        if not self._closing.may_receive:
-            self._backlog = None
-        return events
-
-    def _last_batch(self) -> list[Event]:
-        """The transport is gone, and with it the time to wait: what there is no room for is dropped."""
-        events = self._next_batch()
-        self._backlog = None
-        return events
-
-    def _next_part(self, backlog: Backlog) -> list[Event]:
-        if backlog.sealed:
-            return self._opened(backlog.sealed.pop())
-        if backlog.conclusion is not None:
-            return self._react([], backlog.conclusion)
-        if backlog.has_bytes:
-            return self._decode(backlog.take())
-        return self._bytes_ended()
-
-    def _keep_sealed(
-        self, events: Iterable[Event], end: CloseFrame | RemoteProtocolError | None, *, in_message: bool
-    ) -> list[Event]:
-        """Let ``events`` wait until they are opened, and their end behind them."""
-        assert self._backlog is not None, "where there is a pipeline there is a backlog"
-        self._backlog.sealed = [*events][::-1]
-        self._backlog.conclusion = end
-        if in_message:
-            self._last_activity = self._now
-        return []
-
-    def _opened(self, event: Event) -> list[Event]:
-        """``event`` with its seal opened, if it is a message."""
-        if not isinstance(event, str | bytes):
-            return self._react([event], None)
-        assert self._pipeline is not None, "without a pipeline nothing is sealed"
-        try:
-            message = self._pipeline.open(event)
-        except RemoteProtocolError as offence:
-            # A new one: what was raised holds this call's frames, and so the message.
-            return self._react([], RemoteProtocolError(offence.violation, offence.detail))
-        return self._react([message], None)
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
