@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._codes import CloseCode
-from .._config import Limits, Timeouts
+from .._config import Limits, Timeouts, check_count
 from .._errors import ConnectionClosed, LocalProtocolError, OutboxFull
 from .._events import Closed, CloseReport, Event, Fragment
 from .._protocol.closing import Closing
@@ -18,11 +18,12 @@ from .._protocol.states import Phase
 from .._speedups import Inbox
 from .._types import Buffer, Message, Receive, State, Timer
 from .arguments import check_type
-from .expansion import Backlog, Expanding
-from .flow import Outbox
+from .expansion import Backlog, Decoding, Expanding
+from .flow import Encoding, Outbox
 from .statistics import Statistics, snapshot
 from .timers import Timers
 from .waiting import nothing_at_hand
+from .work import WORK_SIZE, Work
 
 if TYPE_CHECKING:
     from .._pipeline.session import PipelineSession
@@ -35,7 +36,7 @@ class EngineBase(Expanding):
 
     __slots__ = (
         "__dict__", "_abort", "_cause", "_frames", "_messages_dated", "_outbox", "_parts_sent", "_statistics",
-        "_timeouts", "_timers", "_transport_ended", "_undelivered",
+        "_timeouts", "_timers", "_transport_ended", "_undelivered", "_work_size",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +59,7 @@ class EngineBase(Expanding):
         self._inbox: Inbox | None = None
         # Where messages can expand, what was read and has to wait; ``None`` elsewhere, and once nothing is received.
         self._backlog: Backlog | None = None
+        self._work_size: int | None = None  # from how many bytes on messages are handed out as work
         self._statistics = Statistics()
         # Messages and parts of them that were sent before the time was last told: verbs know no time.
         self._messages_dated = 0
@@ -93,6 +95,22 @@ class EngineBase(Expanding):
             self._show_activity(now)
             if self._timers.is_set(Timer.CLOSING):
                 self._timers.set(Timer.CLOSING, now, self._timeouts.closing_timeout)
+
+    def work_done(self, work: Work, now: float) -> list[Event]:
+        """Take what came of ``work``, which has been called since :meth:`next_work` gave it out.
+
+        Nothing comes of it if the connection has ended meanwhile. Raises :exc:`ValueError` for work that was not done.
+        """
+        self._now = now
+        self._date_messages()
+        work.check()
+        events: list[Event] = []
+        if isinstance(work, Encoding) and work is self._outbox.encoding:
+            self._outbox.take_encoded(work)
+        elif isinstance(work, Decoding) and self._backlog is not None and work is self._backlog.decoding:
+            self._backlog.accept(work)
+            events = self._next_batch()
+        return self._with_undelivered(events)
 
     # --- verbs, from the application ----------------------------------------------------------------------------------
 
@@ -160,9 +178,33 @@ class EngineBase(Expanding):
         """When to call :meth:`handle_timeout`, in monotonic seconds; ``None`` for never. May be in the past: call at
         once.
         """
-        if self._undelivered or (self._backlog and self._room_for_batch):
+        if self._undelivered or (self._backlog is not None and self._backlog.is_due and self._room_for_batch):
             return self._now
         return self._timers.next_deadline
+
+    def offload(self, min_size: int = WORK_SIZE) -> None:
+        """Hand out, as work, what takes long: the transforming of messages of ``min_size`` bytes or more, 32 KiB by
+        default. Whoever asks for this asks for :meth:`next_work` as well, after every call.
+
+        Raises :exc:`ValueError` or :exc:`TypeError`, naming the argument.
+        """
+        check_count("min_size", min_size, optional=False)
+        self._work_size = min_size
+        self._outbox.offload(min_size)
+
+    def next_work(self) -> Work | None:
+        """What somebody should call, in a thread of its own or wherever it holds up nobody, to give it to
+        :meth:`work_done` then; ``None`` if there is nothing, or nothing more.
+
+        At most one work of each direction is out at a time. What is received waits behind its message, and what is sent
+        waits behind its, but for control frames.
+        """
+        decoding = None if self._backlog is None else self._backlog.decoding
+        for work in (decoding, self._outbox.encoding):
+            if work is not None and not work.is_taken:
+                work.is_taken = True
+                return work
+        return None
 
     # --- predicates and facts -----------------------------------------------------------------------------------------
 
@@ -182,9 +224,12 @@ class EngineBase(Expanding):
 
     @property
     def is_flowing(self) -> bool:
-        """Whether bytes go both ways, as nearly always: the transport is read, written, and left as it is."""
+        """Whether bytes go both ways, as nearly always: the transport is read, written, and left as it is, and there
+        is no work.
+        """
         inbox = self._inbox
-        return self._closing.is_open and not self._backlog and (inbox is None or inbox.has_room)
+        has_work = self._backlog is not None and (self._backlog or self._outbox.encoding is not None)
+        return self._closing.is_open and not has_work and (inbox is None or inbox.has_room)
 
     @property
     def can_send(self) -> bool:

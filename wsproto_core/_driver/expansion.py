@@ -16,12 +16,13 @@ from .._events import Event, Fragment
 from .._protocol.closing import Closing
 from .._protocol.receiving import CloseFrame
 from .._protocol.states import Phase
-from .._speedups import Inbox, memory_of
+from .._speedups import FrameDecoder, Inbox, memory_of
+from .work import Work
 
 if TYPE_CHECKING:
     from .._pipeline.session import PipelineSession
 
-__all__ = ["SLICE_SIZE", "Backlog", "Expanding"]
+__all__ = ["SLICE_SIZE", "Backlog", "Decoding", "Expanding"]
 
 #: Bytes decoded at a time where transforms are in use. DEFLATE makes 1032 bytes of one at the most, so that a slice
 #: yields 2 MiB; it is the only transform that the library has. Smaller slices cost time: where large messages are
@@ -30,32 +31,23 @@ __all__ = ["SLICE_SIZE", "Backlog", "Expanding"]
 SLICE_SIZE: Final = 2048
 
 
-class Backlog:
-    """One connection's rest, from the oldest to the latest: sealed messages that were decoded and not opened, what
-    ended the peer's frames behind them, bytes, and the end of the bytes. True as long as there is any of it.
-    """
+class Unread:
+    """Bytes as they came. True as long as there are any."""
 
-    __slots__ = ("_chunks", "_position", "_slice_size", "batch_size", "conclusion", "has_ended", "sealed")
+    __slots__ = ("_chunks", "_position", "_slice_size")
 
     def __init__(self, slice_size: int | None) -> None:
         self._slice_size = slice_size
         self._chunks: list[bytes] = []  # few, for there is no reading while it waits: an empty deque has 600 bytes
         self._position = 0  # in the first chunk
-        #: Events whose messages the pipeline has not opened yet, the next one at the end.
-        self.sealed: list[Event] = []
-        #: What ended the peer's frames, behind those events.
-        self.conclusion: CloseFrame | RemoteProtocolError | None = None
-        #: Whether the transport brings no more bytes.
-        self.has_ended = False
-        #: Memory of the messages in the batch that is being made, in bytes.
-        self.batch_size = 0
 
     def __bool__(self) -> bool:
-        return bool(self._chunks or self.sealed or self.has_ended) or self.conclusion is not None
+        return bool(self._chunks)
 
     @property
-    def has_bytes(self) -> bool:
-        return bool(self._chunks)
+    def size(self) -> int:
+        """How many bytes there are."""
+        return sum(map(len, self._chunks)) - self._position
 
     def put(self, data: bytes) -> None:
         """``data`` was read."""
@@ -73,11 +65,92 @@ class Backlog:
             self._position = 0
         return chunk[start:stop]
 
-    def count(self, events: Iterable[Event]) -> None:
-        """``events`` belong to the batch."""
-        for event in events:
-            if isinstance(event, (str, bytes, Fragment)):  # a union would be made anew for every message
-                self.batch_size += memory_of(event)
+    def take_all(self) -> Unread:
+        """All of it, as another one."""
+        taken = Unread(self._slice_size)
+        taken._chunks, self._chunks = self._chunks, []
+        taken._position, self._position = self._position, 0
+        return taken
+
+    def put_back(self, rest: Unread) -> None:
+        """``rest`` is what was taken and has not been used: it goes ahead."""
+        self._chunks = rest._chunks + self._chunks
+        self._position = rest._position
+
+
+class Backlog:
+    """One connection's rest, from the oldest to the latest: what is being decoded elsewhere, or has been; sealed
+    messages that were decoded and not opened, what ended the peer's frames behind them, bytes, and the end of the
+    bytes. True as long as there is any of it.
+    """
+
+    __slots__ = ("batch_size", "conclusion", "decoded", "decoding", "has_ended", "sealed", "unread")
+
+    def __init__(self, slice_size: int | None) -> None:
+        #: What is being decoded elsewhere: nothing behind it can be dealt with until it is back.
+        self.decoding: Decoding | None = None
+        #: What is back, and was not dealt with yet.
+        self.decoded: Decoding | None = None
+        #: Bytes that were not decoded yet.
+        self.unread = Unread(slice_size)
+        #: Events whose messages the pipeline has not opened yet, the next one at the end.
+        self.sealed: list[Event] = []
+        #: What ended the peer's frames, behind those events.
+        self.conclusion: CloseFrame | RemoteProtocolError | None = None
+        #: Whether the transport brings no more bytes.
+        self.has_ended = False
+        #: Memory of the messages in the batch that is being made, in bytes.
+        self.batch_size = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.decoding or self.is_due)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there is something to go on with."""
+        if self.decoding is not None:
+            return False
+        return bool(self.unread or self.sealed or self.has_ended or self.decoded) or self.conclusion is not None
+
+    def accept(self, decoding: Decoding) -> None:
+        """``decoding`` is done: that comes next, and what it has left."""
+        self.decoding, self.decoded = None, decoding
+        self.unread.put_back(decoding.unread)
+
+
+class Decoding(Work):
+    """What was read of a large message, decoded until the message ends, or ``room`` bytes of memory have come of it.
+
+    Until it is done, nobody else uses ``decoder``.
+    """
+
+    __slots__ = ("_decoder", "_room", "controls", "events", "unread")
+
+    def __init__(self, decoder: FrameDecoder, unread: Unread, room: int) -> None:
+        super().__init__()
+        self._decoder = decoder
+        self._room = room
+        #: What is left of what was read.
+        self.unread = unread
+        #: What came of the rest, and how many legal control frames were in it.
+        self.events: list[Event] = []
+        self.controls = 0
+
+    def _do(self) -> None:
+        decoder, size = self._decoder, 0
+        while self.unread and decoder.transformed_size and size < self._room:
+            events = decoder.decode(self.unread.take())
+            self.events += events
+            self.controls += decoder.controls
+            if decoder.control_allowance is not None:
+                decoder.control_allowance -= decoder.controls
+            size += memory_of_messages(events)
+
+
+def memory_of_messages(events: Iterable[Event]) -> int:
+    """Bytes of memory that the messages among ``events`` hold."""
+    # A union would be made anew for every message.
+    return sum([memory_of(event) for event in events if isinstance(event, (str, bytes, Fragment))])
 
 
 class Expanding(ABC):
@@ -120,7 +193,7 @@ class Expanding(ABC):
     def _expand(self, data: bytes) -> list[Event]:
         """The next batch of what waits, ``data`` now included."""
         assert self._backlog is not None, "without a backlog data is decoded at once"
-        self._backlog.put(data)
+        self._backlog.unread.put(data)
         return self._next_batch()
 
     def _next_batch(self) -> list[Event]:
@@ -130,9 +203,9 @@ class Expanding(ABC):
             return []
         events: list[Event] = []
         room = self._room_for_batch
-        while backlog and backlog.batch_size < room and self._closing.may_receive:
-            part = self._next_part(backlog)
-            backlog.count(part)
+        while backlog.is_due and backlog.batch_size < room and self._closing.may_receive:
+            part = self._next_part(backlog, room - backlog.batch_size)
+            backlog.batch_size += memory_of_messages(part)
             events += part
         backlog.batch_size = 0
         if not self._closing.may_receive:
@@ -145,14 +218,18 @@ class Expanding(ABC):
         self._backlog = None
         return events
 
-    def _next_part(self, backlog: Backlog) -> list[Event]:
+    def _next_part(self, backlog: Backlog, room: int) -> list[Event]:
         if backlog.sealed:
             return self._opened(backlog.sealed.pop())
         if backlog.conclusion is not None:
             return self._react([], backlog.conclusion)
-        if backlog.has_bytes:
-            return self._decode(backlog.take())
+        if backlog.unread or backlog.decoded is not None:
+            return self._next_decoded(backlog, room)
         return self._bytes_ended()
+
+    def _next_decoded(self, backlog: Backlog, room: int) -> list[Event]:  # noqa: ARG002 - for those who have work done
+        """What comes of the next bytes. ``room`` is left in the batch."""
+        return self._decode(backlog.unread.take())
 
     def _keep_sealed(
         self, events: Iterable[Event], end: CloseFrame | RemoteProtocolError | None, *, in_message: bool
