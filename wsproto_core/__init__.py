@@ -47,6 +47,7 @@ from ._driver.server import ServerConnection
 from ._driver.serving import ListenPlan, ServePlan, StreamServePlan
 from ._driver.statistics import Latency, Statistics
 from ._driver.tally import Tally
+from ._driver.work import Work
 from ._errors import (
     BindFailed,
     ConnectionClosed,
@@ -321,6 +322,7 @@ __all__ = [
     "WebSocketBase",
     "WebSocketEngine",
     "WebSocketError",
+    "Work",
     "Write",
     "broadcast",
     "connection_failure",

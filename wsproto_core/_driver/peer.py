@@ -29,6 +29,7 @@ from .._types import Buffer, Message, Receive, State
 from .client import ClientConnection
 from .server import ServerConnection
 from .statistics import Latency, Statistics
+from .work import Work
 
 __all__ = ["ByteEngine", "Log", "PeerBase", "PeerEngine", "WebSocketBase", "WebSocketEngine"]
 
@@ -160,6 +161,18 @@ class ByteEngine(PeerEngine, Protocol):
 
     def transmitted(self, n_bytes: int, now: float) -> None:
         """``n_bytes`` given out earlier have left this machine's hands."""
+        ...
+
+    def offload(self, min_size: int = ...) -> None:
+        """Hand out as work what takes long."""
+        ...
+
+    def next_work(self) -> Work | None:
+        """What somebody should call where it holds up nobody; ``None`` if there is nothing."""
+        ...
+
+    def work_done(self, work: Work, now: float) -> list[Event]:
+        """Take what came of work that was handed out."""
         ...
 
     def data_to_send(self) -> list[bytes | memoryview]:

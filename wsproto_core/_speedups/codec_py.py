@@ -140,6 +140,13 @@ class FrameDecoder:
         """Whether a message, or a frame of one, has begun and not ended."""
         return self._in_message
 
+    @property
+    def transformed_size(self) -> int:
+        """Of a transformed message that has begun and not ended: how large it is known to be, in bytes; else 0."""
+        if not self._active:
+            return 0
+        return max(self._remaining, self._received) or 1
+
     def decode(self, data: Buffer) -> list[Event]:
         """The events that ``data`` completes. What is large is taken from where it is; nothing of ``data`` is kept."""
         events: list[Event] = []
