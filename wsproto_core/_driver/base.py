@@ -36,7 +36,7 @@ class EngineBase(Expanding):
 
     __slots__ = (
         "__dict__", "_abort", "_cause", "_frames", "_messages_dated", "_outbox", "_parts_sent", "_statistics",
-        "_timeouts", "_timers", "_transport_ended", "_undelivered", "_work_size",
+        "_timeouts", "_timers", "_transport_ended", "_undelivered", "work_size",
     )  # fmt: skip
 
     def __init__(
@@ -59,7 +59,8 @@ class EngineBase(Expanding):
         self._inbox: Inbox | None = None
         # Where messages can expand, what was read and has to wait; ``None`` elsewhere, and once nothing is received.
         self._backlog: Backlog | None = None
-        self._work_size: int | None = None  # from how many bytes on messages are handed out as work
+        #: From how many bytes on the transforming of a message is handed out as work; ``None`` for never.
+        self.work_size: int | None = None
         self._statistics = Statistics()
         # Messages and parts of them that were sent before the time was last told: verbs know no time.
         self._messages_dated = 0
@@ -189,7 +190,7 @@ class EngineBase(Expanding):
         Raises :exc:`ValueError` or :exc:`TypeError`, naming the argument.
         """
         check_count("min_size", min_size, optional=False)
-        self._work_size = min_size
+        self.work_size = min_size
         self._outbox.offload(min_size)
 
     def next_work(self) -> Work | None:

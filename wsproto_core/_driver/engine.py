@@ -153,7 +153,7 @@ class Engine(EngineBase):
         return events
 
     def _next_decoded(self, backlog: Backlog, room: int) -> list[Event]:
-        decoder, rate, least = self._decoder, self._control_rate, self._work_size
+        decoder, rate, least = self._decoder, self._control_rate, self.work_size
         assert decoder is not None, "an open connection has a decoder"
         assert rate is not None, "an open connection counts control frames"
         if backlog.decoded is not None:

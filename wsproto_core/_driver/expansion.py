@@ -126,6 +126,8 @@ class Decoding(Work):
 
     __slots__ = ("_decoder", "_room", "controls", "events", "unread")
 
+    is_outgoing = False
+
     def __init__(self, decoder: FrameDecoder, unread: Unread, room: int) -> None:
         super().__init__()
         self._decoder = decoder

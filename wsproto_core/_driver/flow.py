@@ -242,6 +242,8 @@ class Encoding(Work):
 
     __slots__ = ("_pieces", "_transforms", "payloads", "size")
 
+    is_outgoing = True
+
     def __init__(
         self, transforms: Sequence[MessageTransform], item: Outgoing, fragment_size: int, least_size: int
     ) -> None:

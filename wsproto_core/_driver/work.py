@@ -7,7 +7,7 @@ The engine knows no thread. It hands out what would hold up whoever drives it, a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Final
+from typing import ClassVar, Final
 
 __all__ = ["WORK_SIZE", "Work"]
 
@@ -23,6 +23,9 @@ class Work(ABC):
     """
 
     __slots__ = ("_error", "_is_done", "is_taken")
+
+    #: Whether it is for what is sent; else it is for what was received.
+    is_outgoing: ClassVar[bool]
 
     def __init__(self) -> None:
         self._is_done = False

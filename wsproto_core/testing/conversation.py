@@ -27,6 +27,8 @@ MakeClient: TypeAlias = Callable[..., ClientConnection]
 MakeServer: TypeAlias = Callable[..., ServerConnection]
 
 _NAMES: Final = ("client", "server")
+#: Messages are short here.
+_WORK_SIZE: Final = 100
 _URI: Final = parse_uri("ws://example.com/")
 
 
@@ -71,6 +73,9 @@ class Conversation(Wire[ClientConnection, ServerConnection]):
             side.pulls = party.pulls
             side.chunks = party.chunks_from(chance)
             side.reaches_others = False
+            if party.work_time is not None:
+                side.work_time = party.work_time
+                side.offload(_WORK_SIZE)
         self.server.react = self._answer
         self._course = self._play()
         self._next_step_at: float | None = clock.now

@@ -81,6 +81,8 @@ class Party(NamedTuple):
     pulls: bool = False
     #: Bytes that it reads at once; ``None`` for all there are, ``chance`` for any number.
     chunks: int | Literal["chance"] | None = None
+    #: Seconds that the engine's work takes whoever does it; ``None`` if the engine does it itself.
+    work_time: float | None = None
 
     def chunks_from(self, chance: Chance) -> Chunks:
         """What :class:`Side` is to be told."""

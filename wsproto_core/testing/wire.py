@@ -7,10 +7,12 @@ Nothing happens but in the calls of :class:`Wire` and its clock, and no time pas
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any, Final, Generic, TypeVar
 
 from .._driver.client import ClientConnection
 from .._driver.peer import ByteEngine
+from .._driver.work import Work
 from .._events import Event, Fragment
 from .._types import Message, State
 from ..frames import Frame, parse_frames
@@ -50,8 +52,16 @@ class Side(Endpoint[E_co]):
         #: Whether the engine may have changed since it was last flushed. Set it when a participant of the clock has
         #: called the engine.
         self.is_touched: bool = True
+        #: Seconds that each work of the engine takes whoever does it: see :meth:`offload`.
+        self.work_time: float = 0.0
         self._clock = clock
         self._eof_told = False
+        # Work that somebody does, and when it is done.
+        self._working: list[tuple[float, Work]] = []
+
+    def offload(self, min_size: int) -> None:
+        """Let somebody else transform messages of ``min_size`` bytes and more, in :attr:`work_time`."""
+        self.engine.offload(min_size)
 
     # --- for tests ----------------------------------------------------------------------------------------------------
 
@@ -87,6 +97,8 @@ class Side(Endpoint[E_co]):
         self.outgoing.drop(now)
         self.incoming.discard()
         self.deliver(self.engine.transport_lost(error, now), now)
+        while self._working:
+            self._give_back(now)
         self._contract.check_silence(self.engine.data_to_send(), now)
 
     # --- the adapter --------------------------------------------------------------------------------------------------
@@ -112,7 +124,7 @@ class Side(Endpoint[E_co]):
             elif not self.is_touched:
                 return acted
             self.is_touched = False
-            acted = self._flush() or acted
+            acted = self._flush(now) or acted
         raise BrokenContract(f"at {now}: its input never ends")
 
     @property
@@ -122,7 +134,9 @@ class Side(Endpoint[E_co]):
 
     def next_time(self) -> float | None:
         """When this side will do something by itself."""
-        return None if self.lost or self.asleep else self.engine.next_deadline()
+        if self.lost or self.asleep:
+            return None
+        return earliest(self.engine.next_deadline(), *[done_at for done_at, _ in self._working])
 
     def deliver(self, events: list[Event], now: float) -> None:
         """Let the application have what the engine returned at ``now``; it may call any engine."""
@@ -133,7 +147,9 @@ class Side(Endpoint[E_co]):
 
     def _take_input(self, now: float) -> bool:
         engine, incoming = self.engine, self.incoming
-        if incoming.arrived and engine.wants_read:
+        if self._working and self._working[0][0] <= now:
+            self._give_back(now)
+        elif incoming.arrived and engine.wants_read:
             self.deliver(engine.receive_data(incoming.read(self.chunks), now), now)
         elif incoming.has_ended and not self._eof_told and engine.wants_read:
             self._eof_told = True
@@ -147,7 +163,13 @@ class Side(Endpoint[E_co]):
             return False
         return True
 
-    def _flush(self) -> bool:
+    def _give_back(self, now: float) -> None:
+        """The first work is done, or its outcome is not needed any more."""
+        _, work = self._working.pop(0)
+        work()
+        self.deliver(self.engine.work_done(work, now), now)
+
+    def _flush(self, now: float) -> bool:
         """Write what the engine gives, and do to the transport what it asks; return whether anything was done."""
         engine, outgoing = self.engine, self.outgoing
         acted = False
@@ -155,6 +177,9 @@ class Side(Endpoint[E_co]):
             acted = True
             for buffer in buffers if not outgoing.is_shut else ():
                 outgoing.write(buffer)
+        while (work := engine.next_work()) is not None:
+            self._working.append((now + self.work_time, work))
+            self._working.sort(key=itemgetter(0))
         if engine.half_close and not outgoing.is_shut:
             outgoing.is_shut = acted = True
         if engine.should_abort or (self._eof_told and outgoing.is_shut and outgoing.is_empty):
