@@ -6,7 +6,7 @@ at hand, which passes ``:authority`` as the ``Host`` header. No bytes are read o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from itertools import chain
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -88,17 +88,17 @@ def accept(
     offered, for ``headers`` that the handshake sends itself (naming them), and for characters that no header may hold.
     """
     chosen = _chosen_subprotocol(request, policy, subprotocol)
-    extra = _checked_headers(headers, _is_handshake_header)
-    negotiated = _negotiated(request, policy)
-    switched = _switched(request)
-    lines = [*switched, *_answers(chosen, negotiated), *extra.lines()]
-    return Agreement(
-        # RFC 8441 §5: a 2xx status takes the place of 101.
-        response=Response(status=101 if switched else 200, headers=checked_headers(lines)),
-        subprotocol=chosen,
-        transforms=negotiated.transforms,
-        extensions=negotiated.names,
-    )
+    extra = _checked_headers(headers, _is_handshake_header) if headers else _NO_HEADERS
+    negotiated = _negotiated(request, policy) if policy.extensions else NO_EXTENSIONS
+    lines = [] if _is_multiplexed(request) else _switch(request)
+    status = 101 if lines else 200  # RFC 8441 §5: a 2xx status takes the place of 101
+    if chosen is not None:
+        lines.append(("Sec-WebSocket-Protocol", chosen))
+    if negotiated.header is not None:
+        lines.append(("Sec-WebSocket-Extensions", negotiated.header))
+    lines += extra.lines()
+    response = Response(status, checked_headers(lines))
+    return Agreement(response, chosen, negotiated.transforms, negotiated.names)
 
 
 def refuse(violation: Violation, detail: str = "", *, http_version: str = "1.1") -> Response:
@@ -269,28 +269,17 @@ def _chosen_subprotocol(
 
 
 def _negotiated(request: Request, policy: ServerPolicy) -> Negotiated:
-    if not policy.extensions:
-        return NO_EXTENSIONS
     offers = parse_extensions(request.headers.all("sec-websocket-extensions"))
     return accept_extensions(offers, policy.extensions, policy.limits)
 
 
-def _switched(request: Request) -> tuple[tuple[str, str], ...]:
-    if _is_multiplexed(request):
-        return ()  # RFC 8441 §5: Upgrade, Connection and Sec-WebSocket-Accept are not used
-    return _UPGRADE, _CONNECTION, ("Sec-WebSocket-Accept", accept_token(request.headers.all("sec-websocket-key")[0]))
-
-
-def _answers(subprotocol: str | None, negotiated: Negotiated) -> Iterator[tuple[str, str]]:
-    if subprotocol is not None:
-        yield "Sec-WebSocket-Protocol", subprotocol
-    if negotiated.header is not None:
-        yield "Sec-WebSocket-Extensions", negotiated.header
+def _switch(request: Request) -> list[tuple[str, str]]:
+    """What HTTP/1.1 needs; not used by its successors (RFC 8441 §5)."""
+    (key,) = request.headers.all("sec-websocket-key")
+    return [_UPGRADE, _CONNECTION, ("Sec-WebSocket-Accept", accept_token(key))]
 
 
 def _checked_headers(headers: HeadersLike, is_reserved: Callable[[str], bool]) -> Headers:
-    if not headers:
-        return _NO_HEADERS
     try:
         checked = Headers(headers)
     except ValueError as error:
