@@ -243,8 +243,11 @@ class AsyncReception(Reception[_A]):
 
     def _decide(self, peer: _A, request: Request) -> None:
         """Find the answer to a request: at once where that is possible."""
+        if self._process_request is None:
+            self._answer(peer, None)
+            return
         answer: Awaitable[Response | None] | Response | None = self.early_answer(peer)
-        if answer is None and self._process_request is not None:
+        if answer is None:
             try:
                 answer = self._process_request(peer, request)
             except Exception as error:

@@ -45,6 +45,8 @@ class ServerConnection(Connection):
     Raises :exc:`ValueError` or :exc:`TypeError`, naming the argument.
     """
 
+    __slots__ = ("_early", "_policy", "_reader", "_refusing", "_speaks_http", "request", "response")
+
     def __init__(
         self,
         *,

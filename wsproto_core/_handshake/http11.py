@@ -357,8 +357,8 @@ def _framing(response: Response) -> list[tuple[str, str]]:
 
 
 def _message(first_line: str, headers: Headers, added: Sequence[tuple[str, str]] = ()) -> bytes:
-    fields = [f"{name}: {value}" for name, value in (*headers.lines(), *added)]
-    return "\r\n".join([first_line, *fields, "", ""]).encode("latin-1")
+    fields = "".join([f"{name}: {value}\r\n" for name, value in (*headers.lines(), *added)])
+    return f"{first_line}\r\n{fields}\r\n".encode("latin-1")
 
 
 def phrase(status: int) -> str:

@@ -6,7 +6,7 @@ at hand, which passes ``:authority`` as the ``Host`` header. No bytes are read o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from itertools import chain
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -58,9 +58,10 @@ def judge(request: Request, policy: ServerPolicy) -> Request:
     """
     case = _Case(request, policy, values_by_name(request.headers), _is_multiplexed(request))
     violation, detail = _first_finding(case) or (None, "")
-    subprotocols = _readable_subprotocols(case.all("sec-websocket-protocol"))
-    credentials = credentials_from(case.all("authorization"))
-    if (subprotocols, credentials, violation, detail) == _said(request):
+    subprotocols = _readable_subprotocols(case.values.get("sec-websocket-protocol", ()))
+    credentials = credentials_from(case.values.get("authorization", ()))
+    judged = (subprotocols, credentials, violation, detail)
+    if judged == (request.subprotocols, request.credentials, request.violation, request.detail):
         return request  # nearly always: nothing was to be filled in
     return Request(  # not replace(), which takes three times as long
         method=request.method,
@@ -75,11 +76,6 @@ def judge(request: Request, policy: ServerPolicy) -> Request:
     )
 
 
-def _said(request: Request) -> tuple[object, ...]:
-    """What judging fills in."""
-    return request.subprotocols, request.credentials, request.violation, request.detail
-
-
 def accept(
     request: Request,
     policy: ServerPolicy,
@@ -92,17 +88,17 @@ def accept(
     offered, for ``headers`` that the handshake sends itself (naming them), and for characters that no header may hold.
     """
     chosen = _chosen_subprotocol(request, policy, subprotocol)
-    extra = _checked_headers(headers, _is_handshake_header)
-    negotiated = _negotiated(request, policy)
-    switched = _switched(request)
-    lines = [*switched, *_answers(chosen, negotiated), *extra.lines()]
-    return Agreement(
-        # RFC 8441 §5: a 2xx status takes the place of 101.
-        response=Response(status=101 if switched else 200, headers=checked_headers(lines)),
-        subprotocol=chosen,
-        transforms=negotiated.transforms,
-        extensions=negotiated.names,
-    )
+    extra = _checked_headers(headers, _is_handshake_header) if headers else _NO_HEADERS
+    negotiated = _negotiated(request, policy) if policy.extensions else NO_EXTENSIONS
+    lines = [] if _is_multiplexed(request) else _switch(request)
+    status = 101 if lines else 200  # RFC 8441 §5: a 2xx status takes the place of 101
+    if chosen is not None:
+        lines.append(("Sec-WebSocket-Protocol", chosen))
+    if negotiated.header is not None:
+        lines.append(("Sec-WebSocket-Extensions", negotiated.header))
+    lines += extra.lines()
+    response = Response(status, checked_headers(lines))
+    return Agreement(response, chosen, negotiated.transforms, negotiated.names)
 
 
 def refuse(violation: Violation, detail: str = "", *, http_version: str = "1.1") -> Response:
@@ -151,9 +147,6 @@ class _Case(NamedTuple):
     #: Whether it came by HTTP/2 or HTTP/3, as an extended CONNECT (RFC 8441 §4).
     is_multiplexed: bool
 
-    def all(self, name: str) -> Sequence[str]:
-        return self.values.get(name, ())
-
 
 #: The rule that is broken, and what is wrong in words, empty where the rule says it all; ``None`` if none is.
 Finding: TypeAlias = tuple[Violation, str] | None
@@ -194,7 +187,7 @@ def _wrong_line(case: _Case) -> Finding:
 
 
 def _wrong_host(case: _Case) -> Finding:
-    lines, allowed = case.all("host"), case.policy.hosts
+    lines, allowed = case.values.get("host", ()), case.policy.hosts
     if len(lines) != 1:
         return Violation.BAD_HOST, f"there are {len(lines)}"
     try:
@@ -209,20 +202,20 @@ def _no_switch(case: _Case) -> Finding:
     if case.is_multiplexed:
         is_websocket = (case.request.protocol or "").lower() == "websocket"
         return None if is_websocket else (Violation.NO_UPGRADE, "the request is not an extended CONNECT")
-    if not has_option(case.all("upgrade"), "websocket"):
+    if not has_option(case.values.get("upgrade", ()), "websocket"):
         return Violation.NO_UPGRADE, ""
-    return None if has_option(case.all("connection"), "upgrade") else (Violation.BAD_CONNECTION, "")
+    return None if has_option(case.values.get("connection", ()), "upgrade") else (Violation.BAD_CONNECTION, "")
 
 
 def _request_body(case: _Case) -> Finding:
-    has_content = "".join(case.all("content-length")).strip("0")
-    return (Violation.REQUEST_BODY, "") if has_content or case.all("transfer-encoding") else None
+    has_content = "".join(case.values.get("content-length", ())).strip("0")
+    return (Violation.REQUEST_BODY, "") if has_content or case.values.get("transfer-encoding", ()) else None
 
 
 def _wrong_version_or_key(case: _Case) -> Finding:
     # RFC 6455 §11.3.5: the version must not come twice in a request. It goes before the key: earlier versions of the
     # protocol had other keys (RFC 6455 §4.4).
-    versions, keys = case.all("sec-websocket-version"), case.all("sec-websocket-key")
+    versions, keys = case.values.get("sec-websocket-version", ()), case.values.get("sec-websocket-key", ())
     if len(versions) != 1 or versions[0] != _VERSION:
         return Violation.UNSUPPORTED_VERSION, ""
     if case.is_multiplexed:
@@ -235,9 +228,9 @@ def _wrong_version_or_key(case: _Case) -> Finding:
 def _malformed_offer(case: _Case) -> Finding:
     violation = Violation.BAD_SUBPROTOCOLS
     try:
-        parse_subprotocols(case.all("sec-websocket-protocol"))
+        parse_subprotocols(case.values.get("sec-websocket-protocol", ()))
         violation = Violation.BAD_EXTENSIONS
-        parse_extensions(case.all("sec-websocket-extensions"))
+        parse_extensions(case.values.get("sec-websocket-extensions", ()))
     except ValueError as error:
         return violation, str(error)
     return None
@@ -247,11 +240,11 @@ def _strange_origin(case: _Case) -> Finding:
     origins = case.policy.origins
     if origins is None:
         return None
-    lines = case.all("origin")
+    lines = case.values.get("origin", ())
     if len(lines) > 1:
         # RFC 6454 §7.3: a pattern might take the joined values for one.
         return Violation.ORIGIN_NOT_ALLOWED, "there is more than one"
-    is_allowed = allows_origin(lines[0] if lines else None, case.all("host")[0], origins)
+    is_allowed = allows_origin(lines[0] if lines else None, case.values["host"][0], origins)
     return None if is_allowed else (Violation.ORIGIN_NOT_ALLOWED, "")
 
 
@@ -276,28 +269,17 @@ def _chosen_subprotocol(
 
 
 def _negotiated(request: Request, policy: ServerPolicy) -> Negotiated:
-    if not policy.extensions:
-        return NO_EXTENSIONS
     offers = parse_extensions(request.headers.all("sec-websocket-extensions"))
     return accept_extensions(offers, policy.extensions, policy.limits)
 
 
-def _switched(request: Request) -> tuple[tuple[str, str], ...]:
-    if _is_multiplexed(request):
-        return ()  # RFC 8441 §5: Upgrade, Connection and Sec-WebSocket-Accept are not used
-    return _UPGRADE, _CONNECTION, ("Sec-WebSocket-Accept", accept_token(request.headers.all("sec-websocket-key")[0]))
-
-
-def _answers(subprotocol: str | None, negotiated: Negotiated) -> Iterator[tuple[str, str]]:
-    if subprotocol is not None:
-        yield "Sec-WebSocket-Protocol", subprotocol
-    if negotiated.header is not None:
-        yield "Sec-WebSocket-Extensions", negotiated.header
+def _switch(request: Request) -> list[tuple[str, str]]:
+    """What HTTP/1.1 needs; not used by its successors (RFC 8441 §5)."""
+    (key,) = request.headers.all("sec-websocket-key")
+    return [_UPGRADE, _CONNECTION, ("Sec-WebSocket-Accept", accept_token(key))]
 
 
 def _checked_headers(headers: HeadersLike, is_reserved: Callable[[str], bool]) -> Headers:
-    if not headers:
-        return _NO_HEADERS
     try:
         checked = Headers(headers)
     except ValueError as error:

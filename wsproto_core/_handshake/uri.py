@@ -22,7 +22,7 @@ DEFAULT_PORTS: Final = MappingProxyType({"ws": 80, "wss": 443})
 
 # A host name has at most 253 characters. The bound comes before IDNA, whose time grows faster than its input.
 _HOST_LENGTH: Final = 255
-_REG_NAME: Final = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+")  # RFC 3986 §3.2.2
+_REG_NAME: Final = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=]++|%[0-9A-Fa-f]{2})++")  # RFC 3986 §3.2.2
 _PORT: Final = re.compile(r"[0-9]{0,5}")
 _FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f]")
 # Everything that RFC 3986 allows in a path or query, and "%", so that what is escaped already stays as it is.
