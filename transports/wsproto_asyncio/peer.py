@@ -7,7 +7,7 @@ and the :class:`Listener`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, ClassVar, Final, TypeVar
 
 from wsproto_core import (
@@ -21,7 +21,10 @@ from wsproto_core import (
     Event,
     Fragment,
     Log,
+    Message,
+    Messages,
     PreparedMessage,
+    Receive,
     ServerConnection,
     TcpEngine,
     WebSocketEngine,
@@ -60,6 +63,10 @@ class StreamPeer(AsyncPeer[_E]):
     def transport(self) -> asyncio.Transport | None:
         """The transport below, for ``get_extra_info`` and its like. Writing to it breaks the connection."""
         return self.link.transport
+
+    def __aiter__(self) -> AsyncIterator[Message]:
+        self.check_mode(Receive.MESSAGES)
+        return Messages(self.engine, self, self.link)
 
     def send_prepared(self, message: PreparedMessage) -> None:
         if not self.link.pass_on(message):

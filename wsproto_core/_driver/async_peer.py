@@ -6,8 +6,8 @@ The coroutines below await nothing but their link, so they are the same everywhe
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar, cast
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast
 
 from .._errors import ConnectionClosedOK
 from .._events import CloseReport, Event, Fragment
@@ -79,7 +79,7 @@ class Peer(Protocol):
         """The next message."""
         ...
 
-    def __aiter__(self) -> Self: ...
+    def __aiter__(self) -> AsyncIterator[Message]: ...
     async def __anext__(self) -> Message: ...
     async def ping(self, payload: Buffer | None = None) -> float:
         """The round trip in seconds."""
@@ -124,7 +124,7 @@ class AsyncLink(Protocol):
         """Drop the transport at once."""
         ...
 
-    async def until(self, attempt: Callable[[], _T | None]) -> _T:
+    def until(self, attempt: Callable[[], _T | None]) -> Awaitable[_T]:
         """The first result of ``attempt`` that is not ``None``: tried at once, and again after every input.
 
         Nothing may be awaited between that result and the return, so that cancelling it loses nothing.
@@ -200,7 +200,7 @@ class AsyncPeer(PeerBase[_E]):
             message = await self._link.until(self._take)
         return message  # type: ignore[no-any-return]  # a whole one
 
-    def __aiter__(self) -> Self:
+    def __aiter__(self) -> AsyncIterator[Message]:
         """The messages, until an ordinary close ends the loop; any other end raises :exc:`ConnectionClosedError`."""
         return self
 
@@ -211,11 +211,15 @@ class AsyncPeer(PeerBase[_E]):
             self.check_mode(Receive.MESSAGES)
         message: Any = self.engine.message_at_hand()
         if message is None:
-            try:
-                message = await self._link.until(self._take)
-            except ConnectionClosedOK:
-                raise StopAsyncIteration from None
+            message = await self._link.until(self.take_next)
         return message  # type: ignore[no-any-return]  # a whole one
+
+    def take_next(self) -> Message | Fragment | None:
+        """An attempt, for adapters: the next message; raises :exc:`StopAsyncIteration` behind an ordinary close."""
+        try:
+            return self._take()
+        except ConnectionClosedOK:
+            raise StopAsyncIteration from None
 
     # --- liveness and the end -----------------------------------------------------------------------------------------
 
