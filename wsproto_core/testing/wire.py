@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from .._driver.client import ClientConnection
 from .._driver.peer import ByteEngine
-from .._events import Event, Fragment
+from .._events import Fragment
 from .._types import Message, State
 from ..frames import Frame, parse_frames
 from .clock import Timed, VirtualClock, earliest
@@ -91,15 +91,12 @@ class Side(Endpoint[E_co]):
 
     # --- the adapter --------------------------------------------------------------------------------------------------
 
-    def push(self, now: float) -> None:
-        """Let the outgoing bytes travel."""
-        outgoing = self.outgoing
-        moved = outgoing.move(now)
-        if moved:
-            if outgoing.capacity is not None or outgoing.is_shut:
-                self.is_touched = True  # there is room now, or nothing left
-            if not self.lost and not self.asleep:
-                self.engine.transmitted(moved, now)
+    def has_written(self, n_bytes: int, now: float) -> None:
+        """So many outgoing bytes have left."""
+        if self.outgoing.capacity is not None or self.outgoing.is_shut:
+            self.is_touched = True  # there is room now, or nothing left
+        if not self.lost and not self.asleep:
+            self.engine.transmitted(n_bytes, now)
 
     def act(self, now: float) -> bool:
         """Deal with all the input there is, and flush behind each; return whether anything happened."""
@@ -124,13 +121,6 @@ class Side(Endpoint[E_co]):
         """When this side will do something by itself."""
         return None if self.lost or self.asleep else self.engine.next_deadline()
 
-    def deliver(self, events: list[Event], now: float) -> None:
-        """Let the application have what the engine returned at ``now``; it may call any engine."""
-        super().deliver(events, now)
-        if events and self.reaches_others:
-            self.other.is_touched = True
-            self._clock.turns += 1
-
     def _take_input(self, now: float) -> bool:
         engine, incoming = self.engine, self.incoming
         if incoming.arrived and engine.wants_read:
@@ -151,16 +141,20 @@ class Side(Endpoint[E_co]):
         """Write what the engine gives, and do to the transport what it asks; return whether anything was done."""
         engine, outgoing = self.engine, self.outgoing
         acted = False
-        while outgoing.has_room and (buffers := engine.data_to_send()):
+        while (outgoing.capacity is None or outgoing.has_room) and (buffers := engine.data_to_send()):
             acted = True
             for buffer in buffers if not outgoing.is_shut else ():
                 outgoing.write(buffer)
-        if engine.half_close and not outgoing.is_shut:
+        if not outgoing.is_shut and engine.half_close:
             outgoing.is_shut = acted = True
         if engine.should_abort or (self._eof_told and outgoing.is_shut and outgoing.is_empty):
             acted = True
             self.lose()
         return acted
+
+    def _touch_others(self) -> None:
+        self.other.is_touched = True
+        self._clock.turns += 1
 
 
 class Wire(Timed, Generic[C, S]):
@@ -243,10 +237,10 @@ class Wire(Timed, Generic[C, S]):
         if self._looked_at != self.clock.turns:
             client.is_touched = server.is_touched = True
         for _ in range(_ENDLESS):
-            if up.is_busy:
-                client.push(now)
-            if down.is_busy:
-                server.push(now)
+            if moved := up.move(now):
+                client.has_written(moved, now)
+            if moved := down.move(now):
+                server.has_written(moved, now)
             acted = client.act(now)
             acted = server.act(now) or acted
             # The server has had its turn after the client: is there anything for the client, or on its way?
