@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 from .._driver.client import ClientConnection
 from .._driver.peer import ByteEngine
 from .._driver.work import Work
-from .._events import Event, Fragment
+from .._events import Fragment
 from .._types import Message, State
 from ..frames import Frame, parse_frames
 from .clock import Timed, VirtualClock, earliest
@@ -103,15 +103,12 @@ class Side(Endpoint[E_co]):
 
     # --- the adapter --------------------------------------------------------------------------------------------------
 
-    def push(self, now: float) -> None:
-        """Let the outgoing bytes travel."""
-        outgoing = self.outgoing
-        moved = outgoing.move(now)
-        if moved:
-            if outgoing.capacity is not None or outgoing.is_shut:
-                self.is_touched = True  # there is room now, or nothing left
-            if not self.lost and not self.asleep:
-                self.engine.transmitted(moved, now)
+    def has_written(self, n_bytes: int, now: float) -> None:
+        """So many outgoing bytes have left."""
+        if self.outgoing.capacity is not None or self.outgoing.is_shut:
+            self.is_touched = True  # there is room now, or nothing left
+        if not self.lost and not self.asleep:
+            self.engine.transmitted(n_bytes, now)
 
     def act(self, now: float) -> bool:
         """Deal with all the input there is, and flush behind each; return whether anything happened."""
@@ -137,13 +134,6 @@ class Side(Endpoint[E_co]):
         if self.lost or self.asleep:
             return None
         return earliest(self.engine.next_deadline(), *[done_at for done_at, _ in self._working])
-
-    def deliver(self, events: list[Event], now: float) -> None:
-        """Let the application have what the engine returned at ``now``; it may call any engine."""
-        super().deliver(events, now)
-        if events and self.reaches_others:
-            self.other.is_touched = True
-            self._clock.turns += 1
 
     def _take_input(self, now: float) -> bool:
         engine, incoming = self.engine, self.incoming
@@ -173,19 +163,23 @@ class Side(Endpoint[E_co]):
         """Write what the engine gives, and do to the transport what it asks; return whether anything was done."""
         engine, outgoing = self.engine, self.outgoing
         acted = False
-        while outgoing.has_room and (buffers := engine.data_to_send()):
+        while (outgoing.capacity is None or outgoing.has_room) and (buffers := engine.data_to_send()):
             acted = True
             for buffer in buffers if not outgoing.is_shut else ():
                 outgoing.write(buffer)
         while (work := engine.next_work()) is not None:
             self._working.append((now + self.work_time, work))
             self._working.sort(key=itemgetter(0))
-        if engine.half_close and not outgoing.is_shut:
+        if not outgoing.is_shut and engine.half_close:
             outgoing.is_shut = acted = True
         if engine.should_abort or (self._eof_told and outgoing.is_shut and outgoing.is_empty):
             acted = True
             self.lose()
         return acted
+
+    def _touch_others(self) -> None:
+        self.other.is_touched = True
+        self._clock.turns += 1
 
 
 class Wire(Timed, Generic[C, S]):
@@ -268,10 +262,10 @@ class Wire(Timed, Generic[C, S]):
         if self._looked_at != self.clock.turns:
             client.is_touched = server.is_touched = True
         for _ in range(_ENDLESS):
-            if up.is_busy:
-                client.push(now)
-            if down.is_busy:
-                server.push(now)
+            if moved := up.move(now):
+                client.has_written(moved, now)
+            if moved := down.move(now):
+                server.has_written(moved, now)
             acted = client.act(now)
             acted = server.act(now) or acted
             # The server has had its turn after the client: is there anything for the client, or on its way?
