@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 import wire
-from pair import Engine, connected
+from pair import Engine, connected, live_and_end
 
 from wsproto_core import ServePlan
 
@@ -54,14 +54,7 @@ def echo(engine: Engine) -> None:
 def connection(_: Engine) -> None:
     """As many connections as there are messages elsewhere open, and end."""
     for _time in range(MESSAGES):
-        engine = PLAN.engine(0.0)
-        engine.receive_data(REQUEST, 0.0)
-        engine.accept()
-        engine.data_to_send()
-        engine.receive_data(wire.CLOSE, 1.0)
-        engine.data_to_send()
-        engine.receive_eof(1.0)
-        engine.transport_lost(None, 1.0)
+        live_and_end(PLAN, REQUEST)
 
 
 #: Each path: what it does, and at which end.
