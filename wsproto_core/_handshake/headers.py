@@ -130,8 +130,10 @@ class _Scanner:
         return self._at == len(self._text)
 
     def skip(self, characters: str) -> None:
-        while not self.ended() and self._text[self._at] in characters:
-            self._at += 1
+        text, at = self._text, self._at
+        while at < len(text) and text[at] in characters:
+            at += 1
+        self._at = at
 
     def take(self, character: str) -> bool:
         """Step over ``character`` and the blanks around it, if it comes next."""
