@@ -19,7 +19,8 @@ SECTIONS: Final = MappingProxyType(
         "engine": """\
 What a message costs an engine without input and output, fed in pieces of 64 KiB. `limit` is a C extension without
 checks and state; `memcpy` copies each payload once; `zlib` inflates it and does nothing else. `pure` is our engine
-without its compiled twin.""",
+without its compiled twin. `open and close` is the whole life of a connection without a message, for one that accepts
+it.""",
         "echo": """\
 Text messages, *connections x messages in flight on each*. `TCP` returns bytes on the same loop or socket. `C` is the
 limit on the same loop, with one write for each read. Server and generator share one core, which they hand to each

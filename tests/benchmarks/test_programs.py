@@ -67,6 +67,12 @@ def test_engine(tmp_path: Path) -> None:
     assert len(pairs(report)) == 3 * 3 + 1 + 2
 
 
+def test_the_life_of_a_connection(tmp_path: Path) -> None:
+    subjects = ["limit", "compiled", "picows", "aiohttp", "websockets", "wsproto"]
+    report = measured("engine", tmp_path, "--rounds", "1", *chosen(["open and close"], subjects))
+    assert [subject for _, subject in pairs(report)] == ["compiled", "picows", "websockets", "wsproto"]
+
+
 def test_connections(tmp_path: Path) -> None:
     subjects = ["bare asyncio", "listener asyncio", "coroutine asyncio", "websockets asyncio", "workers"]
     report = measured("connections", tmp_path, *SHORT, *chosen([], subjects))

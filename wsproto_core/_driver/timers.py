@@ -21,8 +21,8 @@ class Timers:
         """Let ``timer`` fire ``timeout`` seconds after ``now``; ``None`` clears it."""
         deadlines = self._deadlines
         if timeout is not None:
-            deadlines[timer] = now + timeout
-            self.next_deadline = min(deadlines.values())
+            deadlines[timer] = deadline = now + timeout
+            self.next_deadline = deadline if len(deadlines) == 1 else min(deadlines.values())
         elif timer in deadlines:
             self.clear(timer)
 

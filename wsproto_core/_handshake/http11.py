@@ -5,7 +5,8 @@ it decides nothing about WebSocket. A reader holds at most ``Limits.header_size`
 besides what follows a complete head in the same read.
 
 An opening handshake is two heads and no body: h11's events judge their parts, without the machine of an
-``h11.Connection``. That is made for what it knows best: informational responses, and bodies.
+``h11.Connection``. That is made for what it knows best: informational responses, and bodies. A request of the usual
+shape does not come that far: ``ordinary`` recognizes it.
 
 A connection carries one request and one response. A refusal therefore says ``Connection: close``, and the end of the
 connection delimits a body that is streamed: no chunks, and HTTP/1.0 understands it too.
