@@ -114,10 +114,11 @@ class Waiters:
         if current_task(self._loop) is not None:
             self.wake()
             return
-        for _ in range(len(self._waiters)):
-            if self._waiters:  # who has gone on may have cancelled the others
-                self._spare = pause = self._waiters.pop(0)
-                pause.end_at_once()
+        left = len(self._waiters)
+        while left and self._waiters:  # who has gone on may have cancelled the others
+            left -= 1
+            self._spare = pause = self._waiters.pop(0)
+            pause.end_at_once()
 
     @types.coroutine
     def until(self, attempt: Callable[[], _T | None]) -> Generator[Pause, None, _T]:
