@@ -6,11 +6,13 @@ import asyncio
 import gc
 import types
 import weakref
+from asyncio.tasks import _PyTask  # type: ignore[attr-defined]  # it has no public name
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
 
 import pytest
+from anyio import move_on_after
 
 from tests.adapters.kit import TEXT, Raw, echo, frame, url
 from wsproto_asyncio import WebSocket, connect, serve
@@ -268,3 +270,23 @@ async def test_many_who_wait_for_their_own_connection() -> None:
                     assert await asyncio.wait_for(ws.recv(), 30) == f"{name} {number}"
 
         await asyncio.gather(*map(converse, range(10)))
+
+
+@pytest.mark.parametrize("task_type", [asyncio.Task, _PyTask], ids=["in C", "in Python"])
+async def test_any_task_can_wait_and_be_cancelled_by_any_means(
+    task_type: Callable[..., asyncio.Task[list[str]]],
+) -> None:
+    tray, loop = Tray(), asyncio.get_running_loop()
+
+    async def take_for_a_moment() -> list[str]:
+        with move_on_after(0.01):
+            await tray.take()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(tray.take(), 0.01)
+        return tray.taken
+
+    task = task_type(take_for_a_moment(), loop=loop)
+    await asyncio.sleep(0)
+    await called_by_the_loop(lambda: tray.put("a", tray.waiters.wake_at_once))
+    assert await task == ["a"]
+    assert tray.waiters._waiters == []

@@ -44,9 +44,15 @@ _COMPLAINT: Final = "the listener raised"
 class StreamPeer(AsyncPeer[_E]):
     """One connection over an asyncio transport."""
 
-    def __init__(self, engine: _E, *, watch: Callable[[Any, Event], None] | None = None) -> None:
+    def __init__(
+        self,
+        engine: _E,
+        *,
+        deliver: Callable[[Sequence[Event]], None] | None = None,
+        watch: Callable[[Any, Event], None] | None = None,
+    ) -> None:
         #: The binding to the transport.
-        self.link: Link = Link(engine, self.deliver)
+        self.link: Link = Link(engine, deliver or self.deliver)
         super().__init__(engine, self.link, watch=watch)
 
     @property
@@ -110,7 +116,7 @@ class WebSocket(StreamPeer[WebSocketEngine], AsyncWebSocket):
         listener: Listener | None = None,
         watch: Callable[[Any, Event], None] | None = None,
     ) -> None:
-        super().__init__(engine, watch=watch)
+        super().__init__(engine, deliver=None if listener is None else self._hand_on, watch=watch)
         self._listener = listener
 
     def opened(self) -> None:
@@ -118,11 +124,10 @@ class WebSocket(StreamPeer[WebSocketEngine], AsyncWebSocket):
         if self._listener is not None:
             self._tell(self._listener.opened)
 
-    def deliver(self, events: Sequence[Event]) -> None:
+    def _hand_on(self, events: Sequence[Event]) -> None:
+        """Hand the messages of a batch to the listener, instead of keeping them."""
         listener = self._listener
-        if listener is None:
-            super().deliver(events)
-            return
+        assert listener is not None, "else the inbox takes them"
         for event in events:
             if isinstance(event, _MESSAGE_TYPES):
                 try:

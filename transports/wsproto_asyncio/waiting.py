@@ -36,10 +36,6 @@ class Pause:
         self._context: Context | None = None
         self._error: CancelledError | None = None
 
-    def begin(self) -> None:
-        """Be what the next task waits for."""
-        self._asyncio_future_blocking = True
-
     # --- what a task calls --------------------------------------------------------------------------------------------
 
     def add_done_callback(self, fn: Callable[[Pause], object], /, *, context: Context) -> None:
@@ -68,6 +64,7 @@ class Pause:
     def end_at_once(self) -> None:
         """Let the task run, up to its next pause, within this call. No other task may be running."""
         if self._context is not None and not self._asyncio_future_blocking:
+            self._asyncio_future_blocking = True  # for the next wait
             self._context.run(self._go_on, self)
 
     def end_soon(self) -> None:
@@ -93,11 +90,7 @@ class Waiters:
 
     def pause(self) -> Pause:
         """What a task is to yield, so that it waits until it may look again."""
-        pause, self._spare = self._spare, None
-        if pause is None:
-            pause = Pause(self, self._loop)
-        else:
-            pause.begin()
+        pause, self._spare = self._spare or Pause(self, self._loop), None
         self._waiters.append(pause)
         return pause
 
@@ -121,10 +114,11 @@ class Waiters:
         if current_task(self._loop) is not None:
             self.wake()
             return
-        for _ in range(len(self._waiters)):
-            if self._waiters:  # who has gone on may have cancelled the others
-                self._spare = pause = self._waiters.pop(0)
-                pause.end_at_once()
+        left = len(self._waiters)
+        while left and self._waiters:  # who has gone on may have cancelled the others
+            left -= 1
+            self._spare = pause = self._waiters.pop(0)
+            pause.end_at_once()
 
     @types.coroutine
     def until(self, attempt: Callable[[], _T | None]) -> Generator[Pause, None, _T]:

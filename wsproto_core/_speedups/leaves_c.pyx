@@ -338,7 +338,8 @@ cdef class Messages:
     def __next__(self):
         message = self._engine.message_at_hand()
         if message is None:
-            message = self._peer.take_next()
+            if not self._engine.is_flowing:
+                message = self._peer.take_next()
             if message is None:
                 return self._link.pause()
         PyErr_SetObject(StopIteration, message)  # as it is: with a traceback it would cost more than all the rest

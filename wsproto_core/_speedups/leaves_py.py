@@ -167,9 +167,10 @@ class Messages:
     """The messages of a connection, for ``async for`` where coroutines yield what they wait for, as those of asyncio
     do. For authors of adapters.
 
-    What ``engine`` has at hand comes first, then what ``peer`` gives, or raises: :exc:`StopAsyncIteration` at the end.
-    While that is ``None`` it yields what ``link`` says, and tries again when it is resumed. It holds no message and no
-    state, so any number of tasks may share one, and nothing is made for a message or a wait.
+    What ``engine`` has at hand comes first; then, unless it is flowing, what ``peer`` gives, or raises:
+    :exc:`StopAsyncIteration` at the end. While there is nothing it yields what ``link`` says, and tries again when it
+    is resumed. It holds no message and no state, so any number of tasks may share one, and nothing is made for a
+    message or a wait.
     """
 
     __slots__ = ("_engine", "_link", "_peer")
@@ -190,9 +191,10 @@ class Messages:
         return self
 
     def __next__(self) -> object:
-        message = self._engine.message_at_hand()
+        engine = self._engine
+        message = engine.message_at_hand()
         if message is None:
-            message = self._peer.take_next()
+            message = None if engine.is_flowing else self._peer.take_next()
             if message is None:
                 return self._link.pause()
         raise StopIteration(message)
@@ -201,6 +203,8 @@ class Messages:
 class _Source(Protocol):
     @property
     def message_at_hand(self) -> Callable[[], Message | Fragment | None]: ...
+    @property
+    def is_flowing(self) -> bool: ...
 
 
 class _Taker(Protocol):

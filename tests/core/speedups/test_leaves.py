@@ -498,6 +498,7 @@ class Peer:
 
     def __init__(self, at_hand: list[str], to_come: list[str | Exception | None]) -> None:
         self.at_hand, self.to_come = at_hand, to_come
+        self.is_flowing = False
         self.pauses = 0
 
     def message_at_hand(self) -> str | None:
@@ -528,6 +529,17 @@ def test_a_loop_takes_what_is_at_hand_and_what_comes_and_waits_in_between(leaves
     with pytest.raises(StopIteration) as ending:
         looping.send(None)
     assert ending.value.value == ["a", "b", "at hand", "c"]
+
+
+def test_while_it_flows_only_what_is_at_hand_is_asked_for(leaves: Leaves) -> None:
+    peer = Peer(["a"], [StopAsyncIteration()])
+    peer.is_flowing = True
+    looping = listed(cast("AsyncIterator[str]", leaves.Messages(peer, peer, peer)))
+    assert [looping.send(None), looping.send(None)] == ["pause 1", "pause 2"]
+    peer.is_flowing = False
+    with pytest.raises(StopIteration) as ending:
+        looping.send(None)
+    assert ending.value.value == ["a"]
 
 
 def test_an_error_in_place_of_a_message_leaves_the_loop(leaves: Leaves) -> None:
