@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 from .._driver.client import ClientConnection
 from .._driver.peer import ByteEngine
 from .._driver.work import Work
-from .._events import Fragment
+from .._events import Event, Fragment
 from .._types import Message, State
 from ..frames import Frame, parse_frames
 from .clock import Timed, VirtualClock, earliest
@@ -98,7 +98,7 @@ class Side(Endpoint[E_co]):
         self.incoming.discard()
         self.deliver(self.engine.transport_lost(error, now), now)
         while self._working:
-            self._give_back(now)
+            self.deliver(self._finish_work(now), now)
         self._contract.check_silence(self.engine.data_to_send(), now)
 
     # --- the adapter --------------------------------------------------------------------------------------------------
@@ -138,26 +138,26 @@ class Side(Endpoint[E_co]):
     def _take_input(self, now: float) -> bool:
         engine, incoming = self.engine, self.incoming
         if self._working and self._working[0][0] <= now:
-            self._give_back(now)
+            events = self._finish_work(now)
         elif incoming.arrived and engine.wants_read:
-            self.deliver(engine.receive_data(incoming.read(self.chunks), now), now)
+            events = engine.receive_data(incoming.read(self.chunks), now)
         elif incoming.has_ended and not self._eof_told and engine.wants_read:
             self._eof_told = True
-            self.deliver(engine.receive_eof(now), now)
+            events = engine.receive_eof(now)
         elif (deadline := engine.next_deadline()) is not None and deadline <= now:
             events = engine.handle_timeout(now)
             if not events:
                 self._contract.check_deadline(now)
-            self.deliver(events, now)
         else:
             return False
+        self.deliver(events, now)
         return True
 
-    def _give_back(self, now: float) -> None:
-        """The first work is done, or its outcome is not needed any more."""
+    def _finish_work(self, now: float) -> list[Event]:
+        """The first work is done, or its outcome is not needed any more: what the engine says to that."""
         _, work = self._working.pop(0)
         work()
-        self.deliver(self.engine.work_done(work, now), now)
+        return self.engine.work_done(work, now)
 
     def _flush(self, now: float) -> bool:
         """Write what the engine gives, and do to the transport what it asks; return whether anything was done."""
@@ -213,6 +213,8 @@ class Wire(Timed, Generic[C, S]):
         self.server.other = self.client
         # The turn of the clock at which both engines were last flushed.
         self._looked_at = -1
+        # When a wire that does something of itself will do it.
+        self._next_step_at: float | None = None
         self.clock.join(self)
 
     # --- letting things happen ----------------------------------------------------------------------------------------
@@ -276,5 +278,5 @@ class Wire(Timed, Generic[C, S]):
 
     def next_time(self) -> float | None:
         """When something will happen by itself. For :class:`VirtualClock`."""
-        up, down = self.links
-        return earliest(up.next_time(), down.next_time(), self.client.next_time(), self.server.next_time())
+        (up, down), (client, server) = self.links, self.sides
+        return earliest(self._next_step_at, up.next_time(), down.next_time(), client.next_time(), server.next_time())
