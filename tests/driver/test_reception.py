@@ -151,6 +151,14 @@ def test_beyond_the_maximum_they_are_told_so_and_beyond_that_they_are_dropped() 
     assert not desk.reception.arrive(Visitor(desk).ws)
 
 
+def test_about_who_is_turned_away_nobody_is_asked() -> None:
+    asked: list[object] = []
+    desk = Desk(max_connections=1, process_request=lambda peer, _: asked.append(peer))
+    assert desk.visitor().status == 101
+    assert desk.visitor().status == 503
+    assert len(asked) == 1
+
+
 def test_a_place_that_is_given_back_can_be_taken() -> None:
     desk = Desk(1)
     first = desk.visitor()

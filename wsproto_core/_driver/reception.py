@@ -270,16 +270,14 @@ class AsyncReception(Reception[_A]):
 
     def _decide(self, peer: _A, request: Request) -> None:
         """Find the answer to a request: at once where that is possible."""
-        if self._process_request is None:
+        if self._process_request is None or self._turns_away(peer):
             self._answer(peer, None)
             return
-        answer: Awaitable[Response | None] | Response | None = self.early_answer(peer)
-        if answer is None:
-            try:
-                answer = self._process_request(peer, request)
-            except Exception as error:
-                self._request_failed(peer, error)
-                return
+        try:
+            answer = self._process_request(peer, request)
+        except Exception as error:
+            self._request_failed(peer, error)
+            return
         if answer is not None and inspect.isawaitable(answer):
             self._spawn(partial(self._answer_later, peer, answer))
         else:
