@@ -266,8 +266,7 @@ class Link(Binding):
         except OSError as failure:
             error = failure
         finally:
-            if not self.lock.acquire(blocking=False):
-                self.come_first()
+            self.come_first()
             self._is_reading = False
             self._reads += 1
             if self._waiting:

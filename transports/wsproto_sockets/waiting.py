@@ -103,7 +103,7 @@ class Waiters:
 
     def come_first(self) -> None:
         """Take the lock, ahead of those who :meth:`give_way`."""
-        if not self.lock.acquire(blocking=False):
+        if not self.lock.acquire(False):  # by its name it would take longer than the lock
             with self._turnstile:
                 self.lock.acquire()
 
