@@ -29,6 +29,7 @@ from ._codes import CloseCode, is_wire_code
 from ._config import Limits, Timeouts
 from ._driver.activation import InheritedSocket, inherited_sockets
 from ._driver.advice import CLOSE_CODE_ADVICE, Advice, is_retryable
+from ._driver.arguments import check_handler
 from ._driver.async_peer import AsyncLink, AsyncPeer, AsyncWebSocket, Peer
 from ._driver.backoff import Backoff, Comeback
 from ._driver.broadcast import broadcast
@@ -326,6 +327,7 @@ __all__ = [
     "Work",
     "Write",
     "broadcast",
+    "check_handler",
     "connection_failure",
     "dial",
     "inherited_sockets",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.driver.wire import START
-from wsproto_core import ListenPlan, PerMessageDeflate, ServePlan, Timeouts
+from wsproto_core import ListenPlan, PerMessageDeflate, ServePlan, Timeouts, check_handler
 
 
 def serve_plan(**options: Any) -> ServePlan:
@@ -30,6 +30,13 @@ def serve_plan(**options: Any) -> ServePlan:
 def test_where_nobody_can_listen(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         ListenPlan(**options)
+
+
+def test_what_can_be_called_with_each_connection() -> None:
+    check_handler(serve_plan)
+    for wrong in (ServePlan, None, "handler"):
+        with pytest.raises(TypeError, match="handler must be a coroutine function, not"):
+            check_handler(wrong)
 
 
 def test_one_socket_or_several() -> None:

@@ -10,7 +10,7 @@ from typing import Unpack
 
 from anyio.abc import TaskGroup
 
-from wsproto_core import ProcessRequest, ServeOptions, ServePlan
+from wsproto_core import ProcessRequest, ServeOptions, ServePlan, check_handler
 
 from .door import StreamServing
 from .peer import WebSocket
@@ -51,8 +51,7 @@ class serve(StreamServing[WebSocket]):  # noqa: N801  (it is used like a functio
         task_group: TaskGroup | None = None,
         **options: Unpack[ServeOptions],
     ) -> None:
-        if isinstance(handler, type) or not callable(handler):
-            raise TypeError(f"handler must be a coroutine function, not {handler!r}")
+        check_handler(handler)
         super().__init__(
             handler,
             ServePlan(host, port, sock, entropy=os.urandom, **options),

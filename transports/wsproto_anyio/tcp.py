@@ -18,6 +18,7 @@ from wsproto_core import (
     TcpConnectPlan,
     TcpServeOptions,
     TcpServePlan,
+    check_handler,
 )
 
 from .dialing import walk
@@ -106,8 +107,7 @@ class serve_tcp(StreamServing[TcpPeer]):  # noqa: N801  (it is used like a funct
         task_group: TaskGroup | None = None,
         **options: Unpack[TcpServeOptions],
     ) -> None:
-        if isinstance(handler, type) or not callable(handler):
-            raise TypeError(f"handler must be a coroutine function, not {handler!r}")
+        check_handler(handler)
         super().__init__(
             handler,
             TcpServePlan(host, port, sock, codec, entropy=os.urandom, **options),

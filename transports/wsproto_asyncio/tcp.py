@@ -16,6 +16,7 @@ from wsproto_core import (
     TcpConnectPlan,
     TcpServeOptions,
     TcpServePlan,
+    check_handler,
 )
 
 from .dialing import walk
@@ -97,8 +98,7 @@ class serve_tcp(StreamServing[TcpPeer]):  # noqa: N801  (it is used like a funct
         max_connections: int | None = 1000,
         **options: Unpack[TcpServeOptions],
     ) -> None:
-        if isinstance(handler, type) or not callable(handler):
-            raise TypeError(f"handler must be a coroutine function, not {handler!r}")
+        check_handler(handler)
         super().__init__(
             handler,
             TcpServePlan(host, port, sock, codec, entropy=os.urandom, **options),

@@ -8,7 +8,7 @@ import ssl as tls
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Unpack
 
-from wsproto_core import ProcessRequest, ServeOptions, ServePlan
+from wsproto_core import ProcessRequest, ServeOptions, ServePlan, check_handler
 
 from .door import StreamServing
 from .peer import WebSocket
@@ -47,8 +47,7 @@ class serve(StreamServing[WebSocket]):  # noqa: N801  (it is used like a functio
         process_request: ProcessRequest[WebSocket] | None = None,
         **options: Unpack[ServeOptions],
     ) -> None:
-        if isinstance(handler, type) or not callable(handler):
-            raise TypeError(f"handler must be a coroutine function, not {handler!r}")
+        check_handler(handler)
         super().__init__(
             handler,
             ServePlan(host, port, sock, entropy=os.urandom, **options),

@@ -23,6 +23,7 @@ from wsproto_core import (
     UdpConnectPlan,
     UdpServeOptions,
     UdpServePlan,
+    check_handler,
 )
 from wsproto_net import UdpSocket, connect_udp_socket
 
@@ -177,8 +178,7 @@ class serve_udp(Serving[UdpPeer]):  # noqa: N801  (it is used like a function)
         sock: socket.socket | Sequence[socket.socket] | None = None,
         **options: Unpack[UdpServeOptions],
     ) -> None:
-        if isinstance(handler, type) or not callable(handler):
-            raise TypeError(f"handler must be a coroutine function, not {handler!r}")
+        check_handler(handler)
         super().__init__(handler, max_connections=None)
         self._plan = UdpServePlan(host, port, sock, codec, entropy=os.urandom, **options)
 

@@ -151,6 +151,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def jump(self, seconds: float) -> None:
         self._now += seconds
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Threads live in real time, and from Python 3.12 on a limit of the loop's own would be over at once."""
+        await super().shutdown_default_executor()
+
 
 class ImpatientSelector(selectors.DefaultSelector):
     """Does not wait for time to pass, but for bytes, a moment."""
