@@ -22,6 +22,6 @@ def test_case(kind: type[Stage], case: AdapterCase) -> None:
 
 
 @pytest.mark.parametrize("kind", STAGES, ids=lambda kind: kind.name)
-def test_only_cancellation_is_beyond_blocking_sockets(kind: type[Stage]) -> None:
+def test_only_cancellation_and_workers_are_beyond_blocking_sockets(kind: type[Stage]) -> None:
     missing = {ability for case in adapter_cases() for ability in case.missing(kind(is_timed=case.is_timed))}
-    assert missing == ({Ability.CANCEL} if kind.name == "sockets" else set())
+    assert missing == ({Ability.CANCEL, Ability.WORKERS} if kind.name == "sockets" else set())

@@ -5,15 +5,24 @@ what was expected and what came.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
 
 from tests.adapters.stages.asyncio_stage import AsyncioStage
-from wsproto_core import ConnectionClosedOK, ConnectionFailed, Limits, Message, Role
-from wsproto_core.testing import AdapterCase, AdapterFailure, LogLine, adapter_cases
+from tests.adapters.stages.base import CASE_SECONDS
+from wsproto_core import (
+    ClientConnection,
+    ConnectionClosedOK,
+    ConnectionFailed,
+    Limits,
+    Message,
+    Role,
+    ServerConnection,
+)
+from wsproto_core.testing import AdapterCase, AdapterFailure, AdapterStage, LogLine, adapter_cases
 from wsproto_core.testing.adapter_ends import FarEnd
 from wsproto_core.testing.adapter_expect import raises
 
@@ -159,6 +168,20 @@ class HangsUp(AbstractAsyncContextManager[Any]):
         """Nobody gets here."""
 
 
+class DoesAllTheWork(Healthy):
+    """Whoever else is there waits."""
+
+    @property
+    def time_limit(self) -> float:
+        return CASE_SECONDS
+
+    def perform(self, play: Callable[[AdapterStage], Coroutine[Any, Any, None]]) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            for engine in (ClientConnection, ServerConnection):
+                patch.setattr(engine, "offload", lambda _: None)
+            super().perform(play)
+
+
 FAULTS: dict[str, tuple[type[Healthy], str, str]] = {
     "drops messages": (
         clients_are(DropsMessages),
@@ -221,6 +244,16 @@ FAULTS: dict[str, tuple[type[Healthy], str, str]] = {
         "the server hangs up",
         "expected an HTTP head, came the end behind b''",
     ),
+    "compresses where everybody waits": (
+        DoesAllTheWork,
+        "a large message is compressed while others talk",
+        "expected: the large message is not compressed yet",
+    ),
+    "inflates where everybody waits": (
+        DoesAllTheWork,
+        "a large message is inflated while others talk",
+        r"what the two connections have received: expected \[0, 1\], came \[1, 1\]",
+    ),
 }
 
 
@@ -246,6 +279,11 @@ def test_a_case_tells_what_it_misses() -> None:
     assert not case.missing(stage)
     stage.abilities = frozenset()
     assert case.missing(stage) == case.needs != frozenset()
+
+
+def test_who_claims_to_have_workers_can_hold_them() -> None:
+    with pytest.raises(NotImplementedError, match="WORKERS"):
+        AdapterStage.hold_workers(AsyncioStage())
 
 
 def test_every_case_has_its_own_name_and_its_reason() -> None:

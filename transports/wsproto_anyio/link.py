@@ -25,12 +25,13 @@ from anyio import (
     move_on_after,
     sleep,
     sleep_forever,
+    to_thread,
 )
-from anyio.abc import AnyByteStream, SocketStream
+from anyio.abc import AnyByteStream, SocketStream, TaskGroup
 from anyio.lowlevel import checkpoint_if_cancelled
 from anyio.streams.tls import TLSStream
 
-from wsproto_core import ByteEngine, CloseCode, Event, Log
+from wsproto_core import ByteEngine, CloseCode, Event, Log, Work
 
 from .waiting import Signal, Waiters
 
@@ -60,12 +61,15 @@ class Link(Waiters):
     def __init__(self, engine: ByteEngine, deliver: Callable[[Sequence[Event]], None]) -> None:
         super().__init__()
         self.engine = engine
+        engine.offload()
         self.is_lost: bool = False
         #: The close code for the peer when :meth:`run` is cancelled.
         self.goodbye: int = CloseCode.INTERNAL_ERROR
         self._deliver = deliver
         self._outputs, self._readings = Signal(), Signal()
         self._scope = CancelScope()
+        # Where work of the engine is done, while bytes are carried.
+        self._workshop: TaskGroup | None = None
         self._alarm: CancelScope | None = None
         self._error: BaseException | None = None
         # asyncio's, while the stream is nothing but that and lives.
@@ -93,11 +97,12 @@ class Link(Waiters):
         try:
             with self._scope:
                 async with create_task_group() as group:
+                    self._workshop = group
                     group.start_soon(self._write, stream)
                     group.start_soon(self._keep_time)
                     await self._read(stream)
         finally:
-            self._transport = None
+            self._transport = self._workshop = None
             with CancelScope(shield=True):
                 await self._leave(stream)
             self.is_lost = True
@@ -201,6 +206,16 @@ class Link(Waiters):
         if engine.bytes_queued or engine.half_close:
             self._outputs.wake()
         self._readings.wake()
+        self._begin_work()
+
+    def _begin_work(self) -> None:
+        """Let threads do what would hold up everybody here."""
+        while self._workshop is not None and (work := self.engine.next_work()) is not None:
+            self._workshop.start_soon(self._do, work)
+
+    async def _do(self, work: Work) -> None:
+        await to_thread.run_sync(work, abandon_on_cancel=True)
+        self._after_input(self.engine.work_done(work, self.now()))
 
     def _write_at_once(self, transport: Any) -> None:
         """Give the transport what it should take without waiting: little, and behind nothing."""
@@ -229,6 +244,7 @@ class Link(Waiters):
                     break
                 else:
                     self._is_corked = False
+                    self._begin_work()
                     await self._outputs.wait()
             self._has_ended = True
             await self._end(stream)

@@ -108,7 +108,9 @@ class _Door(Generic[_P]):
 
     async def _introduce(self, sock: socket.socket, peer: _P, address: Any, since: float) -> None:
         """Find out who that is, and let ``peer`` have a transport."""
-        limit = self._plan.opening_timeout
+        task, limit = asyncio.current_task(), self._plan.opening_timeout
+        assert task is not None, "the server has spawned it"
+        self._server.reception.introduce(sock, task.cancel)
         steps = self._plan.where.introduction(address, secure=self._ssl is not None)
         async with asyncio.timeout_at(None if limit is None else since + limit):
             peer.proxied, ssl = await self._walk(steps, sock)

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, TypeAlias, cast
 
-from wsproto_core import Buffer, ByteEngine, Event, Log, PreparedMessage
+from wsproto_core import Buffer, ByteEngine, Event, Log, PreparedMessage, Work
 
 from .stream import memory
 from .waiting import Waiters
@@ -46,6 +46,7 @@ class Link(asyncio.BufferedProtocol, Waiters):
         "_memory",
         "_peer_ended",
         "_timer",
+        "_working",
         "engine",
         "is_lost",
         "local_address",
@@ -61,6 +62,7 @@ class Link(asyncio.BufferedProtocol, Waiters):
     def __init__(self, engine: ByteEngine, deliver: Callable[[Sequence[Event]], None]) -> None:
         super().__init__()
         self.engine: ByteEngine = engine
+        engine.offload()
         self.is_lost: bool = False
         #: Called when the transport is there, and once it is gone.
         self.on_made: Callable[[], None] | None = None
@@ -81,6 +83,8 @@ class Link(asyncio.BufferedProtocol, Waiters):
         self._appetite = 1
         # Bytes in the transport when it asked to pause; ``None`` while it takes more.
         self._backlog: int | None = None
+        # Work of the engine that threads do.
+        self._working: dict[asyncio.Future[None], Work] | None = None
 
     def now(self) -> float:
         """The engine's clock."""
@@ -136,6 +140,8 @@ class Link(asyncio.BufferedProtocol, Waiters):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        for future in self._working or ():
+            future.cancel()
         on_lost, self.on_lost = self.on_lost, None
         if on_lost is not None:
             on_lost()
@@ -229,7 +235,32 @@ class Link(asyncio.BufferedProtocol, Waiters):
             transport.abort()
         elif engine.half_close:
             self._end(transport)
+        while (work := engine.next_work()) is not None:
+            self._have_done(work)
         self._set_reading(transport, engine.wants_read)
+
+    def _have_done(self, work: Work) -> None:
+        """Let a thread do ``work``, which would hold up everybody here."""
+        try:
+            future = self._loop.run_in_executor(None, work)
+        except RuntimeError:  # the loop is about to be closed, and its threads are gone already
+            self.abort()
+            return
+        self._working = self._working or {}
+        self._working[future] = work
+        future.add_done_callback(self._work_done)
+
+    def _work_done(self, future: asyncio.Future[None]) -> None:
+        assert self._working is not None, "it is one of them"
+        work = self._working.pop(future)
+        if future.cancelled():
+            return
+        try:
+            events = self.engine.work_done(work, self._loop.time())
+        except Exception:
+            self.abort()  # as the loop does where what has come cannot be dealt with
+            raise
+        self._after_input(events)
 
     def _end(self, transport: asyncio.Transport) -> None:
         """Everything has been said: end the write side, or both if the peer has ended or TLS knows no half."""

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Final, cast
 
 import trio
 
-from wsproto_core import ByteEngine, CloseCode, Event, Log
+from wsproto_core import ByteEngine, CloseCode, Event, Log, Work
 
 from .waiting import Waiters
 
@@ -52,6 +52,7 @@ class Link(Waiters):
     def __init__(self, engine: ByteEngine, deliver: Callable[[Sequence[Event]], None]) -> None:
         super().__init__()
         self.engine = engine
+        engine.offload()
         self.stream: trio.abc.Stream | None = None
         #: The addresses of both ends, as the socket module writes them.
         self.local_address: Any = None
@@ -62,6 +63,8 @@ class Link(Waiters):
         self._reader = trio.lowlevel.ParkingLot()
         self._writer = trio.lowlevel.ParkingLot()
         self._all = trio.CancelScope()
+        # Where work of the engine is done, while bytes are carried.
+        self._workshop: trio.Nursery | None = None
         # Outlives a cancellation from outside, for the last words.
         self._writing = trio.CancelScope(shield=True)
         self._timer: trio.CancelScope | None = None
@@ -108,11 +111,12 @@ class Link(Waiters):
         try:
             with self._all:
                 async with trio.open_nursery() as nursery:
+                    self._workshop = nursery
                     nursery.start_soon(self._guard, self._keep_time, stream)
                     nursery.start_soon(self._guard, self._write, stream)
                     await self._guard(self._read, stream)
         finally:
-            self._socket = None
+            self._socket = self._workshop = None
             if below is not None:
                 below.detach()
             with trio.CancelScope(shield=True):
@@ -210,6 +214,17 @@ class Link(Waiters):
                 self._write_at_once(self._socket)
         else:
             self._steer()
+        self._begin_work()
+
+    def _begin_work(self) -> None:
+        """Let threads do what would hold up everybody here."""
+        stream, workshop = self.stream, self._workshop
+        while stream is not None and workshop is not None and (work := self.engine.next_work()) is not None:
+            workshop.start_soon(self._guard, functools.partial(self._do, work), stream)
+
+    async def _do(self, work: Work, _stream: trio.abc.Stream) -> None:
+        await trio.to_thread.run_sync(work, abandon_on_cancel=True)
+        self._after_input(self.engine.work_done(work, self.now()))
 
     def _write_at_once(self, sock: socket.socket) -> None:
         """Give the socket what it takes. The rest, if there is any, is the writer's."""
@@ -269,6 +284,7 @@ class Link(Waiters):
                         await self._end(stream)
                     else:
                         self._is_corked = False
+                        self._begin_work()
                         await self._writer.park()
         finally:
             self.abort()

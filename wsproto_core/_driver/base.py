@@ -5,25 +5,25 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._codes import CloseCode
-from .._config import Limits, Timeouts
-from .._errors import ConnectionClosed, LocalProtocolError, OutboxFull, RemoteProtocolError
+from .._config import Limits, Timeouts, check_count
+from .._errors import ConnectionClosed, LocalProtocolError, OutboxFull
 from .._events import Closed, CloseReport, Event, Fragment
 from .._protocol.closing import Closing
-from .._protocol.receiving import CloseFrame
 from .._protocol.states import Phase
 from .._speedups import Inbox
 from .._types import Buffer, Message, Receive, State, Timer
 from .arguments import check_type
-from .expansion import Backlog
-from .flow import Outbox
+from .expansion import Backlog, Decoding, Expanding
+from .flow import Encoding, Outbox
 from .statistics import Statistics, snapshot
 from .timers import Timers
 from .waiting import nothing_at_hand
+from .work import WORK_SIZE, Work
 
 if TYPE_CHECKING:
     from .._pipeline.session import PipelineSession
@@ -31,13 +31,12 @@ if TYPE_CHECKING:
 __all__ = ["EngineBase"]
 
 
-class EngineBase(ABC):
+class EngineBase(Expanding):
     """The parts of one connection that carries messages."""
 
     __slots__ = (
-        "__dict__", "_abort", "_backlog", "_cause", "_closing", "_frames", "_inbox", "_last_activity", "_limits",
-        "_messages_dated", "_now", "_outbox", "_parts_sent", "_pipeline", "_statistics", "_timeouts", "_timers",
-        "_transport_ended", "_undelivered",
+        "__dict__", "_abort", "_cause", "_frames", "_messages_dated", "_outbox", "_parts_sent", "_statistics",
+        "_timeouts", "_timers", "_transport_ended", "_undelivered", "work_size",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +59,8 @@ class EngineBase(ABC):
         self._inbox: Inbox | None = None
         # Where messages can expand, what was read and has to wait; ``None`` elsewhere, and once nothing is received.
         self._backlog: Backlog | None = None
+        #: From how many bytes on the transforming of a message is handed out as work; ``None`` for never.
+        self.work_size: int | None = None
         self._statistics = Statistics()
         # Messages and parts of them that were sent before the time was last told: verbs know no time.
         self._messages_dated = 0
@@ -95,6 +96,22 @@ class EngineBase(ABC):
             self._show_activity(now)
             if self._timers.is_set(Timer.CLOSING):
                 self._timers.set(Timer.CLOSING, now, self._timeouts.closing_timeout)
+
+    def work_done(self, work: Work, now: float) -> list[Event]:
+        """Take what came of ``work``, which has been called since :meth:`next_work` gave it out.
+
+        Nothing comes of it if the connection has ended meanwhile. Raises :exc:`ValueError` for work that was not done.
+        """
+        self._now = now
+        self._date_messages()
+        work.check()
+        events: list[Event] = []
+        if isinstance(work, Encoding) and work is self._outbox.encoding:
+            self._outbox.take_encoded(work)
+        elif isinstance(work, Decoding) and self._backlog is not None and work is self._backlog.decoding:
+            self._backlog.accept(work)
+            events = self._next_batch()
+        return self._with_undelivered(events)
 
     # --- verbs, from the application ----------------------------------------------------------------------------------
 
@@ -162,9 +179,33 @@ class EngineBase(ABC):
         """When to call :meth:`handle_timeout`, in monotonic seconds; ``None`` for never. May be in the past: call at
         once.
         """
-        if self._undelivered or (self._backlog and self._room_for_batch):
+        if self._undelivered or (self._backlog is not None and self._backlog.is_due and self._room_for_batch):
             return self._now
         return self._timers.next_deadline
+
+    def offload(self, min_size: int = WORK_SIZE) -> None:
+        """Hand out, as work, what takes long: the transforming of messages of ``min_size`` bytes or more, 32 KiB by
+        default. Whoever asks for this asks for :meth:`next_work` as well, after every call.
+
+        Raises :exc:`ValueError` or :exc:`TypeError`, naming the argument.
+        """
+        check_count("min_size", min_size, optional=False)
+        self.work_size = min_size
+        self._outbox.offload(min_size)
+
+    def next_work(self) -> Work | None:
+        """What somebody should call, in a thread of its own or wherever it holds up nobody, to give it to
+        :meth:`work_done` then; ``None`` if there is nothing, or nothing more.
+
+        At most one work of each direction is out at a time. What is received waits behind its message, and what is sent
+        waits behind its, but for control frames.
+        """
+        decoding = None if self._backlog is None else self._backlog.decoding
+        for work in (decoding, self._outbox.encoding):
+            if work is not None and not work.is_taken:
+                work.is_taken = True
+                return work
+        return None
 
     # --- predicates and facts -----------------------------------------------------------------------------------------
 
@@ -184,9 +225,12 @@ class EngineBase(ABC):
 
     @property
     def is_flowing(self) -> bool:
-        """Whether bytes go both ways, as nearly always: the transport is read, written, and left as it is."""
+        """Whether bytes go both ways, as nearly always: the transport is read, written, and left as it is, and there
+        is no work.
+        """
         inbox = self._inbox
-        return self._closing.is_open and not self._backlog and (inbox is None or inbox.has_room)
+        has_work = self._backlog is not None and (self._backlog or self._outbox.encoding is not None)
+        return self._closing.is_open and not has_work and (inbox is None or inbox.has_room)
 
     @property
     def can_send(self) -> bool:
@@ -237,18 +281,6 @@ class EngineBase(ABC):
     def _settled(self, *, timer: Timer | None = None, error: BaseException | None = None) -> Closed:
         """It is settled how the connection ends: the one ``Closed`` event."""
 
-    @abstractmethod
-    def _decode(self, data: bytes) -> list[Event]:
-        """What ``data`` holds, dealt with. Sealed messages, and what is behind them, have to wait instead."""
-
-    @abstractmethod
-    def _react(self, events: list[Event], end: CloseFrame | RemoteProtocolError | None) -> list[Event]:
-        """Deal with ``events``, whose messages are open, and with what ended them, if it was reached."""
-
-    @abstractmethod
-    def _bytes_ended(self) -> list[Event]:
-        """React to the end of the peer's bytes: everything before it is dealt with."""
-
     def _with_undelivered(self, events: list[Event]) -> list[Event]:
         """``events`` behind those that a verb had caused."""
         earlier, self._undelivered = self._undelivered, []
@@ -297,79 +329,6 @@ class EngineBase(ABC):
             self._begin_close(CloseCode.GOING_AWAY, "idle")
         return []
 
-    # --- where messages can expand ------------------------------------------------------------------------------------
-
-    @property
-    def _room_for_batch(self) -> int:
-        """How much memory the messages of a batch may take before it ends."""
-        inbox = self._inbox
-        if inbox is None:
-            return self._limits.inbox_size
-        if inbox.has_room:
-            return self._limits.inbox_size - inbox.size
-        # The application has closed and does not listen: one batch after the other is dropped, see gather().
-        return self._limits.inbox_size if self._closing.phase is Phase.CLOSE_SENT else 0
-
-    def _expand(self, data: bytes) -> list[Event]:
-        """The next batch of what waits, ``data`` now included."""
-        assert self._backlog is not None, "without a backlog data is decoded at once"
-        self._backlog.put(data)
-        return self._next_batch()
-
-    def _next_batch(self) -> list[Event]:
-        """Expand what waits, as far as there is room, and one slice or message beyond."""
-        backlog = self._backlog
-        if not backlog:
-            return []
-        events: list[Event] = []
-        room = self._room_for_batch
-        while backlog and backlog.batch_size < room and self._closing.may_receive:
-            part = self._next_part(backlog)
-            backlog.count(part)
-            events += part
-        backlog.batch_size = 0
-        if not self._closing.may_receive:
-            self._backlog = None
-        return events
-
-    def _last_batch(self) -> list[Event]:
-        """The transport is gone, and with it the time to wait: what there is no room for is dropped."""
-        events = self._next_batch()
-        self._backlog = None
-        return events
-
-    def _next_part(self, backlog: Backlog) -> list[Event]:
-        if backlog.sealed:
-            return self._opened(backlog.sealed.pop())
-        if backlog.conclusion is not None:
-            return self._react([], backlog.conclusion)
-        if backlog.has_bytes:
-            return self._decode(backlog.take())
-        return self._bytes_ended()
-
-    def _keep_sealed(
-        self, events: Iterable[Event], end: CloseFrame | RemoteProtocolError | None, *, in_message: bool
-    ) -> list[Event]:
-        """Let ``events`` wait until they are opened, and their end behind them."""
-        assert self._backlog is not None, "where there is a pipeline there is a backlog"
-        self._backlog.sealed = [*events][::-1]
-        self._backlog.conclusion = end
-        if in_message:
-            self._last_activity = self._now
-        return []
-
-    def _opened(self, event: Event) -> list[Event]:
-        """``event`` with its seal opened, if it is a message."""
-        if not isinstance(event, str | bytes):
-            return self._react([event], None)
-        assert self._pipeline is not None, "without a pipeline nothing is sealed"
-        try:
-            message = self._pipeline.open(event)
-        except RemoteProtocolError as offence:
-            # A new one: what was raised holds this call's frames, and so the message.
-            return self._react([], RemoteProtocolError(offence.violation, offence.detail))
-        return self._react([message], None)
-
     # --- the end ------------------------------------------------------------------------------------------------------
 
     def _is_being_answered(self) -> bool:
@@ -380,9 +339,7 @@ class EngineBase(ABC):
 
     def _begin_closing_time(self) -> None:
         """From the first goodbye on, one timer bounds everything up to the end of the transport."""
-        if not self._timers.is_set(Timer.CLOSING):
-            self._timers.set(Timer.CLOSING, self._now, self._timeouts.closing_timeout)
-        self._timers.keep_only(Timer.CLOSING)
+        self._timers.set_alone(Timer.CLOSING, self._now, self._timeouts.closing_timeout)
 
     def _give_up(self, timer: Timer) -> list[Event]:
         """End it now, because ``timer`` fired."""

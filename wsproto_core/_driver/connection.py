@@ -3,12 +3,13 @@
 The interface sorts into four kinds:
 
 * **in, from the world:** :meth:`~Connection.receive_data`, :meth:`~Connection.receive_eof`,
-  :meth:`~Connection.transport_lost`, :meth:`~Connection.handle_timeout`, :meth:`~Connection.transmitted`
+  :meth:`~Connection.transport_lost`, :meth:`~Connection.handle_timeout`, :meth:`~Connection.transmitted`,
+  :meth:`~Connection.work_done`
 * **verbs, from the application:** ``connect()``, ``accept()``, ``reject()``, :meth:`~Connection.send`,
   :meth:`~Connection.send_fragment`, :meth:`~Connection.ping`, :meth:`~Connection.pong`, :meth:`~Connection.close`,
-  :meth:`~Connection.abort`
+  :meth:`~Connection.abort`, :meth:`~Connection.offload`
 * **out, to the world:** events (returned by the *in* calls), :meth:`~Connection.data_to_send`,
-  :meth:`~Connection.next_deadline`
+  :meth:`~Connection.next_deadline`, :meth:`~Connection.next_work`
 * **predicates and facts:** ``state``, ``wants_read``, ``can_send``, ``should_abort``, ``half_close``, ``subprotocol``,
   ``extensions``, ``latency``, ``statistics``, ``close_report``
 

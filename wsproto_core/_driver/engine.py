@@ -20,7 +20,7 @@ from .._protocol.sending import Sender
 from .._speedups import FrameDecoder
 from .._types import Buffer, Opcode, Receive, Role, Timer
 from .base import EngineBase
-from .expansion import SLICE_SIZE, Backlog
+from .expansion import SLICE_SIZE, Backlog, Decoding
 from .flow import ControlRate
 from .keepalive import Keepalive
 
@@ -100,10 +100,10 @@ class Engine(EngineBase):
         self._decoder = make_decoder(self._hears_as, receive=self._receive, limits=self._limits, transforms=transforms)
         if transforms or self._pipeline is not None:
             self._backlog = Backlog(SLICE_SIZE if transforms else None)
-        self._control_rate = ControlRate(self._limits.control_frame_rate, now)
         self._decoder.control_allowance = self._limits.control_frame_rate
+        self._control_rate = ControlRate(self._limits.control_frame_rate, now)
         self._last_activity = now
-        self._timers.clear(Timer.OPENING)
+        self._timers.clear_all()  # the opening timer was the only one
         self._timers.set(Timer.PING, now, self._timeouts.ping_interval)
         self._timers.set(Timer.IDLE, now, self._timeouts.idle_timeout)
         if not rest:
@@ -133,16 +133,38 @@ class Engine(EngineBase):
                 self._last_activity = self._now
                 self._statistics.messages_received += self._whole_messages(events) if self._has_parts else len(events)
             return events
-        rate.spend(decoder.controls, self._now)
+        return self._react_to_decoded(events, decoder.controls)
+
+    def _react_to_decoded(self, events: list[Event], controls: int) -> list[Event]:
+        """Deal with what was decoded; ``controls`` of it were control frames."""
+        decoder, rate = self._decoder, self._control_rate
+        assert decoder is not None, "an open connection has a decoder"
+        assert rate is not None, "an open connection counts control frames"
+        rate.spend(controls, self._now)
         if self._pipeline is not None:
             return self._keep_sealed(events, conclusion(decoder), in_message=decoder.in_message)
-        messages = len(events) - decoder.controls + (decoder.close_payload is not None)
+        messages = len(events) - controls + (decoder.close_payload is not None)
         if messages > 0 or decoder.in_message:
             self._last_activity = self._now
             self._statistics.messages_received += self._whole_messages(events) if self._has_parts else messages
-        self._answer_controls(events)
+        if events:
+            self._answer_controls(events)
         self._conclude(conclusion(decoder), events, had_messages=messages > 0)
         return events
+
+    def _next_decoded(self, backlog: Backlog, room: int) -> list[Event]:
+        decoder, rate, least = self._decoder, self._control_rate, self.work_size
+        assert decoder is not None, "an open connection has a decoder"
+        assert rate is not None, "an open connection counts control frames"
+        if backlog.decoded is not None:
+            decoded, backlog.decoded = backlog.decoded, None
+            return self._react_to_decoded(decoded.events, decoded.controls)
+        # Only a large message is worth it: small ones, however many, hold the interpreter most of the time.
+        if least is None or decoder.transformed_size < least or backlog.unread.size < least:
+            return self._decode(backlog.unread.take())
+        decoder.control_allowance = rate.allowance(self._now)
+        backlog.decoding = Decoding(decoder, backlog.unread.take_all(), room)
+        return []
 
     @staticmethod
     def _whole_messages(events: list[Event]) -> int:

@@ -7,14 +7,18 @@ only as far as one batch reaches, and large ones leave as fragments, so that not
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
 
-from .._protocol.sending import FIN, Outgoing, PreparedMessage, Sender
+from .._protocol.sending import FIN, Outgoing, PreparedMessage, Sender, encoded
 from .._speedups import FrameQueue
 from .._types import Opcode
+from .work import Work
 
-__all__ = ["ControlRate", "Outbox"]
+if TYPE_CHECKING:
+    from .._extensions.base import MessageTransform
+
+__all__ = ["ControlRate", "Encoding", "Outbox"]
 
 #: A batch ends when it has this many bytes: what leaves later can still be overtaken.
 _BATCH_SIZE: Final = 256 * 1024
@@ -26,11 +30,14 @@ class Outbox:
     __slots__ = (
         "_fragment_size",
         "_high",
+        "_inline_size",
         "_owed_pong",
         "_sender",
         "_takes_messages",
         "_waiting",
         "_waiting_size",
+        "_work_size",
+        "encoding",
         "frames",
     )
 
@@ -45,6 +52,10 @@ class Outbox:
         # is empty takes more memory than all that is here.
         self._waiting: deque[Outgoing] | None = None
         self._waiting_size = 0
+        # Messages of so many bytes are encoded elsewhere: ``encoding``, while the first of those that wait is.
+        self._work_size: int | None = None
+        self._inline_size = fragment_size
+        self.encoding: Encoding | None = None
         # While the peer does not read, only its latest ping is answered (RFC 6455 §5.5.3).
         self._owed_pong: bytes | None = None
 
@@ -69,6 +80,12 @@ class Outbox:
         self._takes_messages = takes_messages
         self.frames.keep_ahead()
         self._judge_directness()
+        self._judge_inline_size()
+
+    def offload(self, work_size: int) -> None:
+        """Let messages that extensions transform be encoded elsewhere, from ``work_size`` bytes on."""
+        self._work_size = work_size
+        self._judge_inline_size()
 
     @property
     def sender(self) -> Sender:
@@ -83,7 +100,7 @@ class Outbox:
 
     def put_message(self, opcode: Opcode, payload: bytes | memoryview, compress: bool | None, urgent: bool) -> None:
         """Make a frame of a message, or let it wait for its turn where it is large or much is ready already."""
-        if not self._takes_frames or len(payload) > self._fragment_size:
+        if not self._takes_frames or len(payload) > self._inline_size:
             self._enqueue(Outgoing(opcode, payload, compress, urgent=urgent))
         else:
             self.sender.message(opcode, payload, compress)
@@ -125,6 +142,7 @@ class Outbox:
         self._waiting = None
         self._waiting_size = 0
         self._owed_pong = None
+        self.encoding = None
 
     @property
     def _takes_frames(self) -> bool:
@@ -147,6 +165,11 @@ class Outbox:
         """A message goes the short way where nothing waits ahead of it, and nothing is to be done to it."""
         self.frames.is_direct = self._takes_messages and not self._waiting and self.sender.is_direct
 
+    def _judge_inline_size(self) -> None:
+        """Larger messages wait: until a batch has room for their frames, or they have been encoded."""
+        if self._work_size is not None and self._sender is not None and self._sender.transforms:
+            self._inline_size = min(self._fragment_size, self._work_size - 1)
+
     # --- out ----------------------------------------------------------------------------------------------------------
 
     def take(self) -> list[bytes | memoryview]:
@@ -160,23 +183,45 @@ class Outbox:
 
     def _fill(self) -> None:
         """Make frames of what waits, until the batch is large enough."""
-        while self._waiting and self.frames.size < _BATCH_SIZE:
+        while self._waiting and self.frames.size < _BATCH_SIZE and self.encoding is None:
             item = self._waiting[0]
             before = item.offset
             self._make_frame(item)
-            self._waiting_size -= item.offset - before
-            if item.offset == len(item.payload):
-                self._waiting.popleft()
-        if not self._waiting:
-            self._waiting = None
+            if self.encoding is None:
+                self._count_out(item, item.offset - before)
         self._judge_directness()
 
     def _make_frame(self, item: Outgoing) -> None:
         if item.opcode is Opcode.CLOSE:
             item.offset = len(item.payload)
             self._put_close_frame(item.payload)
+        elif transforms := self._transforms_elsewhere(item):
+            self.encoding = Encoding(transforms, item, self._fragment_size, self._work_size or 0)
         else:
             self.sender.next_frame(item, self._fragment_size)
+
+    def _transforms_elsewhere(self, item: Outgoing) -> Sequence[MessageTransform]:
+        """What is to be done to the rest of ``item``, if somebody else is to do it."""
+        if self._work_size is None or len(item.payload) - item.offset < self._work_size:
+            return ()
+        return self.sender.transforms_of(item)
+
+    def take_encoded(self, encoding: Encoding) -> None:
+        """Make frames of what has been encoded."""
+        assert self._waiting, "it is the first of them"
+        self.encoding = None
+        for payload, final in encoding.payloads:
+            self.sender.put_encoded(payload, final)
+        self._count_out(self._waiting[0], encoding.size)
+
+    def _count_out(self, item: Outgoing, size: int) -> None:
+        """``size`` more bytes of ``item``, the first of those that wait, have become frames."""
+        assert self._waiting, "it is one of them"
+        self._waiting_size -= size
+        if item.offset == len(item.payload):
+            self._waiting.popleft()
+        if not self._waiting:
+            self._waiting = None
 
     def _put_close_frame(self, payload: bytes | memoryview) -> None:
         self.frames.put_frame(FIN | Opcode.CLOSE, payload, 0, len(payload))
@@ -190,6 +235,33 @@ def _first_gap(waiting: Iterable[Outgoing]) -> int:
             return index
         index += 1
     return index
+
+
+class Encoding(Work):
+    """The next frames of a large message: as many as make up ``least_size`` bytes of it, and usually one."""
+
+    __slots__ = ("_pieces", "_transforms", "payloads", "size")
+
+    is_outgoing = True
+
+    def __init__(
+        self, transforms: Sequence[MessageTransform], item: Outgoing, fragment_size: int, least_size: int
+    ) -> None:
+        super().__init__()
+        start = item.offset
+        view = memoryview(item.payload)
+        self._transforms = transforms
+        self._pieces: list[tuple[memoryview, bool]] = []
+        while item.offset < min(start + least_size, len(view)):
+            before, final = item.offset, item.advance(fragment_size)
+            self._pieces.append((view[before : item.offset], final))
+        #: How many bytes of the message it takes.
+        self.size = item.offset - start
+        #: What is in the frames, and whether the message ends there.
+        self.payloads: list[tuple[bytes, bool]] = []
+
+    def _do(self) -> None:
+        self.payloads = [(encoded(self._transforms, data, final), final) for data, final in self._pieces]
 
 
 class ControlRate:
@@ -216,6 +288,6 @@ class ControlRate:
     def spend(self, count: int, now: float) -> None:
         """``count`` of the allowance have come, at ``now``."""
         if count and self._rate is not None:
-            self._tokens -= count
+            self._tokens = min(self._rate, self._tokens + self._rate * (now - self._checked_at)) - count
             self._checked_at = now
             self.is_spent = True

@@ -29,6 +29,7 @@ from .._types import Buffer, Message, Receive, State
 from .client import ClientConnection
 from .server import ServerConnection
 from .statistics import Latency, Statistics
+from .work import Work
 
 __all__ = ["ByteEngine", "Log", "PeerBase", "PeerEngine", "WebSocketBase", "WebSocketEngine"]
 
@@ -162,6 +163,18 @@ class ByteEngine(PeerEngine, Protocol):
         """``n_bytes`` given out earlier have left this machine's hands."""
         ...
 
+    def offload(self, min_size: int = ...) -> None:
+        """Hand out as work what takes long."""
+        ...
+
+    def next_work(self) -> Work | None:
+        """What somebody should call where it holds up nobody; ``None`` if there is nothing."""
+        ...
+
+    def work_done(self, work: Work, now: float) -> list[Event]:
+        """Take what came of work that was handed out."""
+        ...
+
     def data_to_send(self) -> list[bytes | memoryview]:
         """Take the next batch of bytes; empty when nothing waits."""
         ...
@@ -288,7 +301,7 @@ class PeerBase(Generic[_E]):
         """Remember what :meth:`opening_outcome` needs to know, and let ``watch`` know."""
         if isinstance(event, Accepted):
             self.opened()
-        elif isinstance(event, Rejected | Redirected):
+        elif isinstance(event, (Rejected, Redirected)):  # a union would be made anew for every event
             self._refusal = event
         if self._watch is not None:
             self._watch(self, event)

@@ -42,7 +42,7 @@ class PerMessageDeflate(Extension):
     """Compression as configured; the same object serves clients and servers, and any number of connections.
 
     Memory for each connection that has sent a compressed message: 2**(window bits + 2) + 2**(mem_level + 9) bytes and
-    6 KiB more, 38 KiB by default; for one that has received any: 2**(window bits) bytes and 7 KiB more, 11 KiB where
+    6 KiB more, 30 KiB by default; for one that has received any: 2**(window bits) bytes and 7 KiB more, 11 KiB where
     the peer agrees to 12 bits, 39 KiB where it does not. Without context takeover either is held only while a message
     is under way.
 
@@ -74,7 +74,7 @@ class PerMessageDeflate(Extension):
     #: zlib's compression level: 0 (none) to 9 (best), or -1 for zlib's own default.
     level: int = 6
     #: zlib's memory for the compressor's internal state: 1 (least) to 9 (fastest).
-    mem_level: int = 5
+    mem_level: int = 4
     #: Messages of fewer bytes are sent uncompressed unless the caller asks for it. 128: below that, what is saved is
     #: less than the headers of the packet it travels in, and connections that only send small talk need no context.
     threshold: int = 128

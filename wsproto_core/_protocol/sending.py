@@ -18,7 +18,7 @@ from .states import OUTGOING, Part, Position, follow
 if TYPE_CHECKING:
     from .._extensions.base import MessageTransform
 
-__all__ = ["FIN", "Outgoing", "PreparedMessage", "Sender", "encode_message", "payload_of"]
+__all__ = ["FIN", "Outgoing", "PreparedMessage", "Sender", "encode_message", "encoded", "payload_of"]
 
 #: The bit of a frame that is the last of its message (RFC 6455 §5.2).
 FIN: Final = 0x80
@@ -113,8 +113,13 @@ class Outgoing:
         #: Whether it is the first, and the last, part of its message.
         self.begins = begins
         self.ends = ends
-        #: How much of the payload has become frames.
+        #: How much of the payload has become frames, or is on its way to.
         self.offset = 0
+
+    def advance(self, size: int) -> bool:
+        """Go on by up to ``size`` bytes; return whether the message ends there."""
+        self.offset = min(self.offset + size, len(self.payload))
+        return self.ends and self.offset == len(self.payload)
 
 
 class Sender:
@@ -145,6 +150,11 @@ class Sender:
     def is_direct(self) -> bool:
         """Whether a message can be sent now, as it is."""
         return not self._transforms and self._position is Position.BETWEEN_MESSAGES
+
+    @property
+    def transforms(self) -> tuple[MessageTransform, ...]:
+        """Those that may be applied to messages."""
+        return self._transforms
 
     # --- what the application may send next ---------------------------------------------------------------------------
 
@@ -183,18 +193,23 @@ class Sender:
 
     def next_frame(self, item: Outgoing, size: int) -> None:
         """Turn up to ``size`` more bytes of ``item`` into a frame; into none if a transform holds them back."""
+        transforms = self.transforms_of(item)
+        start, final = item.offset, item.advance(size)
+        if transforms:
+            self.put_encoded(encoded(transforms, memoryview(item.payload)[start : item.offset], final), final)
+        elif start < item.offset or final:
+            self._frames.put_frame(self._next_first(final), item.payload, start, item.offset)
+
+    def transforms_of(self, item: Outgoing) -> tuple[MessageTransform, ...]:
+        """The transforms for ``item``, which is the next to leave."""
         if item.begins and item.offset == 0:
             self._begin(item)
-        start, item.offset = item.offset, min(item.offset + size, len(item.payload))
-        final = item.ends and item.offset == len(item.payload)
-        payload, stop = item.payload, item.offset
-        if self._active:
-            payload = memoryview(payload)[start:stop]
-            for transform in self._active:
-                payload = transform.encode(payload, final)
-            start, stop = 0, len(payload)
-        if start < stop or final:
-            self._frames.put_frame(self._next_first(final), payload, start, stop)
+        return self._active
+
+    def put_encoded(self, payload: bytes, final: bool) -> None:
+        """Make a frame of what the transforms have made of the next piece; none if they hold it back."""
+        if payload or final:
+            self._frames.put_frame(self._next_first(final), payload, 0, len(payload))
 
     def _next_first(self, final: bool) -> int:
         first, self._first = self._first, Opcode.CONTINUATION  # RFC 7692 §6.1: the bits mark the first frame only
@@ -212,6 +227,13 @@ class Sender:
         if not self._transforms:
             return ()
         return tuple(t for t in self._transforms if not t.reserved_bits or t.wants(size, compress))
+
+
+def encoded(transforms: Sequence[MessageTransform], data: Buffer, final: bool) -> bytes:
+    """What ``transforms`` make of the next piece of a message."""
+    for transform in transforms:
+        data = transform.encode(data, final)
+    return bytes(data)
 
 
 def _plain_frame(first: int, payload: bytes) -> bytes:

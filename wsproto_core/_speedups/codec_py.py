@@ -140,6 +140,13 @@ class FrameDecoder:
         """Whether a message, or a frame of one, has begun and not ended."""
         return self._in_message
 
+    @property
+    def transformed_size(self) -> int:
+        """Of a transformed message that has begun and not ended: how large it is known to be, in bytes; else 0."""
+        if not self._active:
+            return 0
+        return max(self._remaining, self._received) or 1
+
     def decode(self, data: Buffer) -> list[Event]:
         """The events that ``data`` completes. What is large is taken from where it is; nothing of ``data`` is kept."""
         events: list[Event] = []
@@ -216,10 +223,16 @@ class FrameDecoder:
 
     def _longest_short_frame(self) -> int:
         """The longest frame that the loop may take on its own, as far as limits and mode allow."""
-        if self._granularity != _WHOLE_MESSAGES or any(not transform.reserved_bits for transform in self._transforms):
+        if self._granularity != _WHOLE_MESSAGES:
             return _NO_LENGTH
-        limits = (self._message_limit, self._frame_limit)
-        return min(_MAX_TWO_BYTES, *(limit or _MAX_TWO_BYTES for limit in limits))
+        for transform in self._transforms:
+            if not transform.reserved_bits:
+                return _NO_LENGTH
+        longest = _MAX_TWO_BYTES
+        for limit in (self._message_limit, self._frame_limit):
+            if limit is not None and limit < longest:
+                longest = limit
+        return longest
 
     def _frame(self, data: bytes, position: int, end: int, events: list[Event]) -> int:
         """Take one frame, or what there is of it; return where the next one begins."""

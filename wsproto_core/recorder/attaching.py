@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from .._driver.peer import WebSocketEngine
+from .._driver.work import Work
 from .._events import Event, Fragment
 from .._types import Buffer, Message, Opcode, Role, State
 from ..frames import parse_frames
@@ -23,6 +24,8 @@ from .tape import Tape
 
 __all__ = ["Attachment", "attachment_of"]
 
+#: Methods of which only some calls are noted.
+_QUIET_CALLS: Final = ("data_to_send", "next_work", "next_message", "send_at_once", "pass_frame", "message_at_hand")
 _KEY: Final = re.compile(rb"\r\nSec-WebSocket-Key: *([^\r]*)\r\n", re.IGNORECASE)
 _OFFERED: Final = re.compile(rb"\r\nSec-WebSocket-Protocol: *([^\r]*)\r\n", re.IGNORECASE)
 
@@ -126,6 +129,7 @@ class Attachment:
             if method is not None:
                 self._replace(name, _Recorded(self, name, method))
         self._replace("data_to_send", partial(self._data_to_send, self.engine.data_to_send))
+        self._replace("next_work", partial(self._next_work, self.engine.next_work))
         self._replace("next_message", partial(self._next_message, self.engine.next_message))
         self._replace("send_at_once", partial(self._send_at_once, self.engine.send_at_once))
         self._replace("pass_frame", _goes_the_long_way)
@@ -139,7 +143,7 @@ class Attachment:
 
     def _end(self) -> None:
         """Leave the engine as it was, and free of a cycle of references."""
-        for name in (*CALLS, "data_to_send", "next_message", "send_at_once", "pass_frame", "message_at_hand"):
+        for name in (*CALLS, *_QUIET_CALLS):
             vars(self.engine).pop(name, None)
         vars(self.engine).update(self._replaced)
 
@@ -170,6 +174,12 @@ class Attachment:
             self._tape.tell(self._tape.put("data_to_send", None), self._outline_of_output(b"".join(buffers)))
         return buffers
 
+    def _next_work(self, take: Callable[[], Work | None]) -> Work | None:
+        work = take()
+        if work is not None and work.is_outgoing:
+            self._tape.put("data_to_send", None)  # of which this came, and perhaps nothing else
+        return work
+
     def _next_message(self, take: Callable[[], Message | Fragment | None]) -> Message | Fragment | None:
         message = take()
         self._waiting -= message is not None
@@ -177,7 +187,7 @@ class Attachment:
         return message
 
     def _message_at_hand(self, take: Callable[[], Message | Fragment | None]) -> Message | Fragment | None:
-        message = take()
+        message = take() if self._waiting else None  # asking for more than there is would not be noted
         if message is not None:
             self._waiting -= 1
             self._tape.take()

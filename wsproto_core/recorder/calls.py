@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from .._codes import CloseCode
+from .._driver.work import Work
 from .._events import Closed, Event, Fragment, Ping, Pong, Redirected, Rejected, Request
 from .._handshake.server import BY_POLICY, ByPolicy
 from .._headers import Headers, HeadersLike
@@ -35,7 +36,7 @@ class Call(NamedTuple):
 
 _OPCODES: Final = MappingProxyType({int(opcode): opcode.name for opcode in Opcode})
 #: The calls that bring something from the world: they return events.
-INPUTS: Final = frozenset({"receive_data", "receive_eof", "transport_lost", "handle_timeout"})
+INPUTS: Final = frozenset({"receive_data", "receive_eof", "transport_lost", "handle_timeout", "work_done"})
 
 
 def outline(event: Event) -> str:
@@ -101,6 +102,10 @@ def _transmitted(n_bytes: int, now: float) -> Noted:
     return now, (n_bytes,)
 
 
+def _work_done(work: Work, now: float) -> Noted:
+    return now, (work.is_outgoing,)
+
+
 def _whenever(*, now: float | None = None) -> Noted:
     return now, ()
 
@@ -153,6 +158,7 @@ CALLS: Final[Mapping[str, Call]] = MappingProxyType(
         "transport_lost": Call(_transport_lost, ("error", "words"), has_time=True),
         "handle_timeout": Call(_at, has_time=True),
         "transmitted": Call(_transmitted, ("n_bytes",), has_time=True),
+        "work_done": Call(_work_done, ("is_outgoing",), has_time=True),
         "connect": Call(_whenever, has_time=True),
         "accept": Call(_accept, ("subprotocol", "by_policy", "headers")),
         "reject": Call(_reject, ("status", "headers", "body")),

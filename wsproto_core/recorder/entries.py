@@ -62,6 +62,8 @@ class Facts:
     timeouts: Timeouts
     receive: Receive
     fragment_size: int
+    #: From how many bytes on somebody else transformed its messages; ``None`` if nobody did.
+    work_size: int | None = None
     #: When its opening timer started; ``None`` if not at once.
     started_at: float | None = None
     #: The names of the extensions that it knew, with their settings where these are known here.

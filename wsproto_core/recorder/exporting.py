@@ -89,6 +89,7 @@ def _completed(facts: Facts, engine: WebSocketEngine, offer: tuple[str, tuple[st
     agreed = () if engine.response is None else engine.response.headers.all("sec-websocket-extensions")
     return replace(
         facts,
+        work_size=engine.work_size,
         key=offer[0],
         subprotocols=hidden_offers(offer[1], engine.subprotocol),
         violation=None if request is None else request.violation,

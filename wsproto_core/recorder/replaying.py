@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .._driver.client import ClientConnection
 from .._driver.peer import WebSocketEngine
 from .._driver.server import ServerConnection
+from .._driver.work import Work
 from .._errors import WebSocketError
 from .._events import Event, Request
 from .._handshake.keys import accept_token
@@ -62,6 +63,8 @@ def replay(flight: Flight, *, extensions: Sequence[Extension] | None = None) -> 
     is_whole = not flight.dropped and not flight.facts.is_parsed
     now = next((entry.at for entry in entries if entry.at is not None), 0.0)
     engine = _new_engine(flight.facts, known) if is_whole else _open_engine(flight, known, now)
+    if flight.facts.work_size is not None:
+        engine.offload(flight.facts.work_size)
     return _Pilot(engine, flight, is_whole=is_whole).fly(entries)
 
 
@@ -175,6 +178,8 @@ class _Pilot:
         self._tape = Tape(facts.role, has_head=is_whole, max_entries=_EVERYTHING, size=_EVERYTHING)
         Attachment(engine, facts, lambda _: None, self._tape, payloads=flight.has_payloads)
         self._latest: list[Event] = []
+        # Work that is out, and was not given back yet.
+        self._working: list[Work] = []
         self._events: list[Event] = []
         self._departures: list[str] = []
 
@@ -204,6 +209,8 @@ class _Pilot:
             return self._engine.data_to_send()
         if entry.do == "take":
             return [self._engine.next_message() for _ in range(arguments[0])]
+        if entry.do == "work_done":
+            return self._do_work(entry.at or 0.0, is_outgoing=bool(arguments[0]))
         call = CALLS[entry.do]
         options: dict[str, Any] = dict(zip(call.names, arguments, strict=True))
         if call.has_time:
@@ -217,6 +224,17 @@ class _Pilot:
         elif entry.do == "gather":
             options = {"events": self._latest}
         return getattr(self._engine, entry.do)(**options)
+
+    def _do_work(self, now: float, *, is_outgoing: bool) -> list[Event]:
+        """Do the work that was done then. There is none where it was of no use any more."""
+        while (work := self._engine.next_work()) is not None:
+            self._working.append(work)
+        for work in self._working:
+            if work.is_outgoing is is_outgoing:
+                self._working.remove(work)
+                work()
+                return self._engine.work_done(work, now)
+        return []
 
     def _compare_endings(self) -> None:
         then, now = self._flight.ending, ending_of(self._engine, payloads=self._flight.has_payloads)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from .._config import Limits
 from .._errors import ConnectionClosed
 from .._types import Opcode
 from .adapter_case import case, case_of_both_sides
-from .adapter_ends import FarEnd, pair
+from .adapter_ends import FarEnd, pair, settled
 from .adapter_expect import check, expect, raises
 from .adapter_stage import AdapterStage, StagePeer
 
@@ -31,7 +30,7 @@ async def sending_waits_for_a_peer_that_does_not_read(stage: AdapterStage, far: 
 
     flooding = stage.spawn(flood)
     await stage.until(lambda: not ws.can_send)
-    await _settled(stage, lambda: sent)
+    await settled(stage, lambda: sent)
     check(f"fewer messages are sent than {count}, not {sent}", sent < count)
     received = 0
     while received < count:
@@ -51,22 +50,13 @@ async def reading_stops_while_the_application_takes_nothing(stage: AdapterStage,
 
     flooding = stage.spawn(flood)
     await stage.until(lambda: ws.statistics.bytes_received > 100_000)
-    await _settled(stage, lambda: ws.statistics.bytes_received)
+    await settled(stage, lambda: ws.statistics.bytes_received)
     read = ws.statistics.bytes_received
     check(f"no more is read than the inbox and one read hold, not {read} bytes", read < 200_000 + _MEGABYTE)
     check("the peer waits", not flooding.is_done)
     sizes = {len(await ws.recv()) for _ in range(count)}
     expect("the sizes of what came", sizes, {10_000})
     await flooding.outcome()
-
-
-async def _settled(stage: AdapterStage, figure: Callable[[], int]) -> None:
-    """Wait until ``figure`` has not changed for longer than a kernel holds an acknowledgement back."""
-    before, looks = -1, 0
-    while looks < 5:
-        looks = looks + 1 if before == figure() else 0
-        before = figure()
-        await stage.sleep(0.01)
 
 
 @case("two sides that both send and receive never wait for one another")

@@ -26,6 +26,7 @@ __all__ = [
     "listening",
     "meeting",
     "pair",
+    "settled",
     "visiting",
 ]
 
@@ -162,6 +163,15 @@ def check_elapsed_at_most(stage: AdapterStage, since: float, seconds: float) -> 
     """On a virtual clock, no more than so many seconds have passed, and a moment for the last words."""
     if Ability.VIRTUAL_CLOCK in stage.abilities:
         check(f"at most {seconds} seconds pass, not {stage.now() - since}", stage.now() - since <= seconds + 0.2)
+
+
+async def settled(stage: AdapterStage, figure: Callable[[], int]) -> None:
+    """Wait until ``figure`` has not changed for longer than a kernel holds an acknowledgement back."""
+    before, looks = -1, 0
+    while looks < 5:
+        looks = looks + 1 if before == figure() else 0
+        before = figure()
+        await stage.sleep(0.01)
 
 
 # --- handlers ---------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from . import (
     adapter_cases_serving,
     adapter_cases_timers,
     adapter_cases_tls,
+    adapter_cases_work,
 )
 from .adapter_case import AdapterCase
 
@@ -38,6 +39,7 @@ def adapter_cases() -> tuple[AdapterCase, ...]:
         adapter_cases_serving,
         adapter_cases_cancelling,
         adapter_cases_tls,
+        adapter_cases_work,
     )
     return tuple(found for chapter in chapters for found in _cases_of(chapter))
 

@@ -52,6 +52,8 @@ class Ability(Enum):
     TLS = "TLS"
     #: The adapter ends one direction of a connection and goes on in the other.
     HALF_CLOSE = "half-close"
+    #: The adapter lets threads do the engine's work, and ``hold_workers`` keeps them from it.
+    WORKERS = "workers"
 
 
 class TaskCancelled(Exception):
@@ -244,6 +246,10 @@ class AdapterStage(ABC):
         """What ``work`` returns, or ``None`` if it was cancelled for taking longer than ``seconds``. Only with
         :attr:`Ability.CANCEL`.
         """
+
+    def hold_workers(self) -> AbstractAsyncContextManager[object]:
+        """Until the end of the block, no thread has time for the engine's work. Only with :attr:`Ability.WORKERS`."""
+        raise NotImplementedError("who claims Ability.WORKERS says how to hold them")
 
     async def recv_within(self, ws: StagePeer, seconds: float) -> Message | None:
         """The next message, or ``None`` if none comes in time. A runtime that cannot cancel has its own way."""

@@ -24,9 +24,13 @@ _BANDWIDTHS: Final = (None, None, None, 1_000_000.0, 20_000.0)
 _CAPACITIES: Final = (None, None, 65_536, 2500)
 _CHUNKS: Final[tuple[int | Literal["chance"] | None, ...]] = (None, None, 100, "chance")
 _RATES: Final = (0.0, 0.0, 0.05, 0.3)
+#: Of whoever does the engine's work.
+_WORK_TIMES: Final = (None, 0.0, 0.001, 0.03)
 _WAITS: Final = (0.0, 0.0, 0.001, 0.01, 0.1, 0.7, 3.0, 9.0)
 #: What follows the number of a message: short and long headers of a frame, characters of every length.
 _TEXTS: Final = ("", "a", "é" * 20, "€uro 👋" * 11, "x" * 125, "y" * 500, "z" * 2500)
+#: What cannot be compressed much.
+_NOISE: Final = "".join([chr(0x4E00 + number**3 % 20_011) for number in range(1500)])
 _SHORT_TEXTS: Final = _TEXTS[:-1]
 _CODES: Final = (1000, 1000, 1001, 1005, 3000, 4999)
 #: Each ends the connection, whoever receives it: reserved opcode and bits, a ping in fragments, bad UTF-8.
@@ -69,7 +73,7 @@ def datagram_script(seed: int, *, clients: int = 1) -> DatagramScript:
 
 def _dialogue(chance: Chance, usual: tuple[str, ...]) -> Dialogue:
     opening = "accept" if chance.happens(0.95) else chance.choose(("reject", "ignore"))
-    return Dialogue(
+    dialogue = Dialogue(
         opening=opening,
         wait=1.5 if chance.happens(0.9) else 0.1,
         client=_party(chance),
@@ -79,6 +83,13 @@ def _dialogue(chance: Chance, usual: tuple[str, ...]) -> Dialogue:
         compressed=chance.happens(0.05),
         moves=_moves(chance, usual + _FAULTS if chance.happens(0.4) else usual, _TEXTS),
     )
+    if not dialogue.compressed:
+        return dialogue
+    client, server = [
+        party._replace(work_time=chance.choose(_WORK_TIMES)) for party in (dialogue.client, dialogue.server)
+    ]
+    large = Move(chance.choose(_SIDES), "send bytes", f"last {_NOISE}", chance.choose(_WAITS))
+    return dialogue._replace(client=client, server=server, moves=(*dialogue.moves, large))
 
 
 def _caller(chance: Chance) -> Caller:

@@ -70,7 +70,9 @@ class Line(NamedTuple):
 
     def link(self, chance: Chance) -> Link:
         """A link like this; jitter is drawn from ``chance``."""
-        return Link(**self._asdict(), chance=chance)
+        return Link(
+            latency=self.latency, jitter=self.jitter, bandwidth=self.bandwidth, capacity=self.capacity, chance=chance
+        )
 
 
 class Party(NamedTuple):
@@ -81,6 +83,8 @@ class Party(NamedTuple):
     pulls: bool = False
     #: Bytes that it reads at once; ``None`` for all there are, ``chance`` for any number.
     chunks: int | Literal["chance"] | None = None
+    #: Seconds that the engine's work takes whoever does it; ``None`` if the engine does it itself.
+    work_time: float | None = None
 
     def chunks_from(self, chance: Chance) -> Chunks:
         """What :class:`Side` is to be told."""
@@ -122,7 +126,14 @@ class Route(NamedTuple):
 
     def link(self, chance: Chance) -> DatagramLink:
         """A link like this; what happens to a datagram is drawn from ``chance``."""
-        return DatagramLink(**self._asdict(), chance=chance)
+        return DatagramLink(
+            loss=self.loss,
+            duplication=self.duplication,
+            reordering=self.reordering,
+            delay=self.delay,
+            jitter=self.jitter,
+            chance=chance,
+        )
 
 
 class Caller(NamedTuple):

@@ -7,10 +7,12 @@ Nothing happens but in the calls of :class:`Wire` and its clock, and no time pas
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any, Final, Generic, TypeVar
 
 from .._driver.client import ClientConnection
 from .._driver.peer import ByteEngine
+from .._driver.work import Work
 from .._events import Event, Fragment
 from .._types import Message, State
 from ..frames import Frame, parse_frames
@@ -50,8 +52,16 @@ class Side(Endpoint[E_co]):
         #: Whether the engine may have changed since it was last flushed. Set it when a participant of the clock has
         #: called the engine.
         self.is_touched: bool = True
+        #: Seconds that each work of the engine takes whoever does it: see :meth:`offload`.
+        self.work_time: float = 0.0
         self._clock = clock
         self._eof_told = False
+        # Work that somebody does, and when it is done.
+        self._working: list[tuple[float, Work]] = []
+
+    def offload(self, min_size: int) -> None:
+        """Let somebody else transform messages of ``min_size`` bytes and more, in :attr:`work_time`."""
+        self.engine.offload(min_size)
 
     # --- for tests ----------------------------------------------------------------------------------------------------
 
@@ -87,19 +97,18 @@ class Side(Endpoint[E_co]):
         self.outgoing.drop(now)
         self.incoming.discard()
         self.deliver(self.engine.transport_lost(error, now), now)
+        while self._working:
+            self.deliver(self._finish_work(now), now)
         self._contract.check_silence(self.engine.data_to_send(), now)
 
     # --- the adapter --------------------------------------------------------------------------------------------------
 
-    def push(self, now: float) -> None:
-        """Let the outgoing bytes travel."""
-        outgoing = self.outgoing
-        moved = outgoing.move(now)
-        if moved:
-            if outgoing.capacity is not None or outgoing.is_shut:
-                self.is_touched = True  # there is room now, or nothing left
-            if not self.lost and not self.asleep:
-                self.engine.transmitted(moved, now)
+    def has_written(self, n_bytes: int, now: float) -> None:
+        """So many outgoing bytes have left."""
+        if self.outgoing.capacity is not None or self.outgoing.is_shut:
+            self.is_touched = True  # there is room now, or nothing left
+        if not self.lost and not self.asleep:
+            self.engine.transmitted(n_bytes, now)
 
     def act(self, now: float) -> bool:
         """Deal with all the input there is, and flush behind each; return whether anything happened."""
@@ -112,7 +121,7 @@ class Side(Endpoint[E_co]):
             elif not self.is_touched:
                 return acted
             self.is_touched = False
-            acted = self._flush() or acted
+            acted = self._flush(now) or acted
         raise BrokenContract(f"at {now}: its input never ends")
 
     @property
@@ -122,45 +131,55 @@ class Side(Endpoint[E_co]):
 
     def next_time(self) -> float | None:
         """When this side will do something by itself."""
-        return None if self.lost or self.asleep else self.engine.next_deadline()
-
-    def deliver(self, events: list[Event], now: float) -> None:
-        """Let the application have what the engine returned at ``now``; it may call any engine."""
-        super().deliver(events, now)
-        if events and self.reaches_others:
-            self.other.is_touched = True
-            self._clock.turns += 1
+        if self.lost or self.asleep:
+            return None
+        return earliest(self.engine.next_deadline(), *[done_at for done_at, _ in self._working])
 
     def _take_input(self, now: float) -> bool:
         engine, incoming = self.engine, self.incoming
-        if incoming.arrived and engine.wants_read:
-            self.deliver(engine.receive_data(incoming.read(self.chunks), now), now)
+        if self._working and self._working[0][0] <= now:
+            events = self._finish_work(now)
+        elif incoming.arrived and engine.wants_read:
+            events = engine.receive_data(incoming.read(self.chunks), now)
         elif incoming.has_ended and not self._eof_told and engine.wants_read:
             self._eof_told = True
-            self.deliver(engine.receive_eof(now), now)
+            events = engine.receive_eof(now)
         elif (deadline := engine.next_deadline()) is not None and deadline <= now:
             events = engine.handle_timeout(now)
             if not events:
                 self._contract.check_deadline(now)
-            self.deliver(events, now)
         else:
             return False
+        self.deliver(events, now)
         return True
 
-    def _flush(self) -> bool:
+    def _finish_work(self, now: float) -> list[Event]:
+        """The first work is done, or its outcome is not needed any more: what the engine says to that."""
+        _, work = self._working.pop(0)
+        work()
+        return self.engine.work_done(work, now)
+
+    def _flush(self, now: float) -> bool:
         """Write what the engine gives, and do to the transport what it asks; return whether anything was done."""
         engine, outgoing = self.engine, self.outgoing
         acted = False
-        while outgoing.has_room and (buffers := engine.data_to_send()):
+        while (outgoing.capacity is None or outgoing.has_room) and (buffers := engine.data_to_send()):
             acted = True
             for buffer in buffers if not outgoing.is_shut else ():
                 outgoing.write(buffer)
-        if engine.half_close and not outgoing.is_shut:
+        while (work := engine.next_work()) is not None:
+            self._working.append((now + self.work_time, work))
+            self._working.sort(key=itemgetter(0))
+        if not outgoing.is_shut and engine.half_close:
             outgoing.is_shut = acted = True
         if engine.should_abort or (self._eof_told and outgoing.is_shut and outgoing.is_empty):
             acted = True
             self.lose()
         return acted
+
+    def _touch_others(self) -> None:
+        self.other.is_touched = True
+        self._clock.turns += 1
 
 
 class Wire(Timed, Generic[C, S]):
@@ -194,6 +213,8 @@ class Wire(Timed, Generic[C, S]):
         self.server.other = self.client
         # The turn of the clock at which both engines were last flushed.
         self._looked_at = -1
+        # When a wire that does something of itself will do it.
+        self._next_step_at: float | None = None
         self.clock.join(self)
 
     # --- letting things happen ----------------------------------------------------------------------------------------
@@ -243,10 +264,10 @@ class Wire(Timed, Generic[C, S]):
         if self._looked_at != self.clock.turns:
             client.is_touched = server.is_touched = True
         for _ in range(_ENDLESS):
-            if up.is_busy:
-                client.push(now)
-            if down.is_busy:
-                server.push(now)
+            if moved := up.move(now):
+                client.has_written(moved, now)
+            if moved := down.move(now):
+                server.has_written(moved, now)
             acted = client.act(now)
             acted = server.act(now) or acted
             # The server has had its turn after the client: is there anything for the client, or on its way?
@@ -257,5 +278,5 @@ class Wire(Timed, Generic[C, S]):
 
     def next_time(self) -> float | None:
         """When something will happen by itself. For :class:`VirtualClock`."""
-        up, down = self.links
-        return earliest(up.next_time(), down.next_time(), self.client.next_time(), self.server.next_time())
+        (up, down), (client, server) = self.links, self.sides
+        return earliest(self._next_step_at, up.next_time(), down.next_time(), client.next_time(), server.next_time())

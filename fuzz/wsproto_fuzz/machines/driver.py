@@ -33,7 +33,8 @@ __all__ = ["DriverMachine"]
 
 ClientAndServer: TypeAlias = Wire[ClientConnection, ServerConnection]
 
-_MESSAGES: Final = st.text(max_size=50) | st.binary(max_size=50) | st.sampled_from([b"x" * 3000, "y" * 2999])
+_NOISE: Final = Random(0).randbytes(2900)
+_MESSAGES: Final = st.text(max_size=50) | st.binary(max_size=50) | st.sampled_from([b"x" * 3000, "y" * 2999, _NOISE])
 
 
 class DriverMachine(RuleBasedStateMachine):
@@ -58,6 +59,7 @@ class DriverMachine(RuleBasedStateMachine):
         latency=st.sampled_from([0.0, 0.5]),
         capacity=st.sampled_from([None, 500]),
         bandwidth=st.sampled_from([None, 2000.0]),
+        offload=st.tuples(st.booleans(), st.booleans()),
     )
     def begin(
         self,
@@ -67,12 +69,15 @@ class DriverMachine(RuleBasedStateMachine):
         latency: float,
         capacity: int | None,
         bandwidth: float | None,
+        offload: tuple[bool, bool],
     ) -> None:
         """Join two engines by lines of some quality, and let them open."""
         up, down = (Link(latency=latency, capacity=capacity, bandwidth=bandwidth) for _ in range(2))
         self.wire: ClientAndServer = self.make_wire(up, down, chunks, compress=compress)
-        for side, style in zip(self.wire.sides, pulls, strict=True):
+        for side, style, has_workers in zip(self.wire.sides, pulls, offload, strict=True):
             side.pulls = style
+            if has_workers:
+                side.offload(100)
         # What each side has sent and received; urgent messages apart, because they overtake.
         self.sent: list[list[Message]] = [[], []]
         self.urgent: list[list[Message]] = [[], []]
@@ -150,6 +155,11 @@ class DriverMachine(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         """Let time pass."""
         self.wire.run(seconds)
+
+    @rule(index=sides(), seconds=st.sampled_from([0.0, 0.05, 0.2]))
+    def work(self, index: int, seconds: float) -> None:
+        """Whoever does this side's work has as much to do as that."""
+        self.side(index).work_time = seconds
 
     @rule(index=sides())
     def receive(self, index: int) -> None:

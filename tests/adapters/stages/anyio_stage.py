@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from tests.adapters.stages.asyncio_stage import VirtualLoop
@@ -48,6 +50,13 @@ class AnyioStage(Stage):
         with anyio.move_on_after(seconds):
             return await work()
         return None
+
+    @asynccontextmanager
+    async def hold_workers(self) -> AsyncIterator[None]:
+        workers = anyio.to_thread.current_default_thread_limiter()
+        workers.total_tokens = 1
+        async with workers:
+            yield
 
     async def wait_readable(self, sock: socket.socket) -> None:
         await anyio.wait_readable(sock)

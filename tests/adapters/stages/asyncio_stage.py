@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import selectors
 import socket
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Generic, TypeVar
 
 import uvloop
@@ -90,6 +92,17 @@ class AsyncioStage(Stage):
             await ready.wait()
         finally:
             loop.remove_writer(sock)
+
+    @asynccontextmanager
+    async def hold_workers(self) -> AsyncIterator[None]:
+        loop, gate = asyncio.get_running_loop(), threading.Event()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        held = loop.run_in_executor(None, gate.wait)
+        try:
+            yield
+        finally:
+            gate.set()
+            await held
 
     def make_loop(self) -> asyncio.AbstractEventLoop:
         return VirtualLoop() if Ability.VIRTUAL_CLOCK in self.abilities else asyncio.new_event_loop()

@@ -35,7 +35,7 @@ class Stage(AdapterStage):
 
     def __init__(self, *, is_timed: bool = False) -> None:
         self.server_tls, self.client_tls = contexts()
-        self.abilities = frozenset({Ability.CANCEL, Ability.TLS, Ability.HALF_CLOSE})
+        self.abilities = frozenset({Ability.CANCEL, Ability.TLS, Ability.HALF_CLOSE, Ability.WORKERS})
         self.second = REAL_SECOND
         self.lines: list[LogLine] = []
         if is_timed and self.has_virtual_clock:

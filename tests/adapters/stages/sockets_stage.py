@@ -136,7 +136,7 @@ class SocketsStage(Stage):
 
     def __init__(self, *, is_timed: bool = False) -> None:
         super().__init__(is_timed=is_timed)
-        self.abilities -= {Ability.CANCEL}
+        self.abilities -= {Ability.CANCEL, Ability.WORKERS}
         self._tasks: list[Task[Any]] = []
 
     @asynccontextmanager

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import trio
@@ -53,6 +54,13 @@ class TrioStage(Stage):
         with trio.move_on_after(seconds):
             return await work()
         return None
+
+    @asynccontextmanager
+    async def hold_workers(self) -> AsyncIterator[None]:
+        workers = trio.to_thread.current_default_thread_limiter()
+        workers.total_tokens = 1
+        async with workers:
+            yield
 
     async def wait_readable(self, sock: socket.socket) -> None:
         await trio.lowlevel.wait_readable(sock)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from random import Random
 from typing import Any
 
 import pytest
@@ -345,6 +346,30 @@ def test_compression_that_forgets_can_be_entered_in_the_middle() -> None:
         assert replay(flight).departures == ()
     for flight in compressed(PerMessageDeflate(threshold=0), payloads=True, max_entries=15):
         assert "compression goes on from one message to the next" in flight.obstacle
+
+
+@pytest.mark.parametrize("end", ["close", "lose"])
+def test_what_somebody_else_has_done_is_done_again(end: str) -> None:
+    noise = Random(4).randbytes(40_000)
+    flights: list[Flight] = []
+    wire = recorded_wire(recorder(flights, payloads=True), extensions=[PerMessageDeflate()])
+    for side in wire.sides:
+        side.offload(1000)
+        side.work_time = 0.5
+    wire.open()
+    wire.client.engine.send(noise)
+    wire.server.engine.send(noise)
+    wire.client.engine.send("behind it")
+    wire.run(0.7)
+    if end == "close":
+        wire.client.engine.close()
+        wire.finish()
+    else:
+        wire.cut()
+    assert [flight.facts.work_size for flight in flights] == [1000, 1000]
+    for flight in map(again, flights):
+        assert "work_done" in [entry.do for entry in flight.entries]
+        assert replay(flight).departures == ()
 
 
 class Reversed(MessageTransform):
