@@ -10,11 +10,14 @@ from typing import Any, cast
 import pytest
 
 from tests.adapters.kit import Raw, answer_to, echo, url
-from wsproto_asyncio import WebSocket, connect, serve
+from wsproto_asyncio import WebSocket, connect, connect_tcp, serve
 from wsproto_core import (
     BasicCredentials,
+    CloseCode,
+    ConnectionClosed,
     ConnectionFailed,
     ConnectionRefused,
+    ConnectionTimeout,
     Request,
     Timeouts,
 )
@@ -140,3 +143,28 @@ async def test_refused_by_every_address_of_a_name() -> None:
 async def test_a_name_that_does_not_exist() -> None:
     with pytest.raises(ConnectionFailed):
         await connect("ws://does-not-exist.invalid/", timeouts=Timeouts(opening_timeout=5))
+
+
+# --- a server that leaves before anybody looks ------------------------------------------------------------------------
+
+
+async def test_an_end_that_came_on_the_way_is_told_behind_what_came_before_it() -> None:
+    here, there = socket.socketpair()
+    with there:
+        there.sendall(b"\x00\x00\x00\x02hi")
+        there.shutdown(socket.SHUT_WR)
+        peer = await connect_tcp(sock=here)
+        assert await peer.recv() == b"hi"
+        with pytest.raises(ConnectionClosed) as caught:
+            await peer.recv()
+        assert caught.value.report.code == CloseCode.NO_STATUS_RECEIVED
+        await peer.close()
+
+
+async def test_tls_with_who_has_ended_fails_at_once() -> None:
+    here, there = socket.socketpair()
+    with there:
+        there.shutdown(socket.SHUT_WR)
+        with pytest.raises(ConnectionFailed) as caught:
+            await connect("wss://localhost/", sock=here)
+        assert not isinstance(caught.value, ConnectionTimeout)

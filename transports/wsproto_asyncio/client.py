@@ -67,9 +67,9 @@ class connect(Opening[WebSocket]):  # noqa: N801  (it is used like a function)
     async def _attempt(self) -> WebSocket:
         ws = WebSocket(self._plan.engine(), listener=None if self._listener is None else self._listener())
         try:
-            transport, rest = await walk(self._plan.steps(), sock=self._sock, ssl=self._ssl)
+            transport, rest, has_ended = await walk(self._plan.steps(), sock=self._sock, ssl=self._ssl)
             ws.link.take_over(transport)
-            ws.start(rest)
+            ws.start(rest, has_ended=has_ended)
             await ws.link.until(ws.opening_outcome)
         except BaseException:
             ws.abort()

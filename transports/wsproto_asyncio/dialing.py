@@ -21,8 +21,9 @@ _READ_AHEAD: Final = 64 * 1024
 
 async def walk(
     steps: Generator[Step, bytes, bytes], *, sock: socket.socket | None, ssl: tls.SSLContext | None
-) -> tuple[asyncio.Transport, bytes]:
-    """Do ``steps``, over ``sock`` if there is one; return the open transport and what the engine must be given first.
+) -> tuple[asyncio.Transport, bytes, bool]:
+    """Do ``steps``, over ``sock`` if there is one; return the open transport, what the engine must be given first, and
+    whether the server's end has come behind that.
 
     ``ssl`` is for the server, not for a proxy; ``None`` verifies against the system's authorities.
     """
@@ -40,7 +41,7 @@ async def walk(
             else:
                 step = steps.send(answer)
     except StopIteration as done:
-        return pipe.open_transport(), done.value + pipe.take()
+        return pipe.open_transport(), done.value + pipe.take(), pipe.has_ended
     except BaseException:
         if pipe.transport is not None:
             pipe.transport.abort()
@@ -55,6 +56,8 @@ async def _do(step: Step, pipe: _Pipe, ssl: tls.SSLContext | None) -> bytes:
         case OpenUnix(path):
             await loop.create_unix_connection(lambda: pipe, path)
         case StartTls(hostname, to_proxy):
+            if pipe.has_ended:
+                raise ConnectionResetError("the connection ended before TLS began")
             context = (None if to_proxy else ssl) or tls.create_default_context()
             pipe.transport = await loop.start_tls(pipe.open_transport(), pipe, context, server_hostname=hostname)
         case Write(data):
@@ -80,8 +83,9 @@ class _Pipe(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
+        #: Whether no more will come.
+        self.has_ended: bool = False
         self._data = bytearray()
-        self._has_ended = False
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
 
@@ -100,7 +104,7 @@ class _Pipe(asyncio.Protocol):
 
     async def read(self) -> bytes:
         """Wait for bytes and take them; empty at the end."""
-        if not self._data and not self._has_ended:
+        if not self._data and not self.has_ended:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         if not self._data and self._error is not None:
@@ -118,12 +122,13 @@ class _Pipe(asyncio.Protocol):
             self.transport.pause_reading()
         self._wake()
 
-    def eof_received(self) -> None:
-        self._has_ended = True
+    def eof_received(self) -> bool:
+        self.has_ended = True
         self._wake()
+        return self.transport is not None and self.transport.can_write_eof()  # whoever takes it over decides
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._has_ended = True
+        self.has_ended = True
         self._error = exc
         self._wake()
 

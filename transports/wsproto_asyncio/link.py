@@ -305,6 +305,11 @@ class Link(asyncio.BufferedProtocol, Waiters):
         """Wait until the transport is gone. The engine's closing timer sees to it that it goes."""
         await self.until(lambda: self.is_lost or None)
 
+    def close(self) -> None:
+        """Drop the transport, behind what it has been given."""
+        if self.transport is not None:
+            self.transport.close()
+
     def abort(self) -> None:
         """Drop the transport at once."""
         if self.transport is not None:

@@ -81,8 +81,8 @@ class StreamPeer(AsyncPeer[_E]):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.state.value} {self.remote_address}>"
 
-    def start(self, rest: bytes) -> None:
-        """Client: begin over an open transport, behind which ``rest`` came already."""
+    def start(self, rest: bytes, *, has_ended: bool) -> None:
+        """Client: begin over an open transport, behind which ``rest`` came already, and the end if it ``has_ended``."""
         if isinstance(self.engine, ClientConnection):
             self.engine.connect(now=self.link.now())
             self.link.flush()
@@ -90,6 +90,8 @@ class StreamPeer(AsyncPeer[_E]):
             self.opened()
         if rest:
             self.link.data_received(rest)
+        if has_ended and not self.link.eof_received():
+            self.link.close()
 
 
 class TcpPeer(StreamPeer[TcpEngine]):

@@ -68,10 +68,10 @@ class connect_tcp(Opening[TcpPeer]):  # noqa: N801  (it is used like a function)
         self._sock = sock
 
     async def _open(self) -> TcpPeer:
-        transport, rest = await walk(self._plan.steps(), sock=self._sock, ssl=self._ssl)
+        transport, rest, has_ended = await walk(self._plan.steps(), sock=self._sock, ssl=self._ssl)
         peer = TcpPeer(self._plan.engine(asyncio.get_running_loop().time()))
         peer.link.take_over(transport)
-        peer.start(rest)
+        peer.start(rest, has_ended=has_ended)
         return peer
 
 

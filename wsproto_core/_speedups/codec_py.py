@@ -155,7 +155,9 @@ class FrameDecoder:
         if self.failure is not None or self.close_payload is not None:
             return events
         try:
-            self._decode(data if type(data) is bytes else self._take_large(memoryview(data), events), events)
+            if type(data) is not bytes:
+                data = bytes(data) if len(data) < _LARGE else self._take_large(memoryview(data), events)
+            self._decode(data, events)
         except RemoteProtocolError as offence:
             self._fail(offence.violation, offence.detail)
         except UnicodeDecodeError as error:
