@@ -101,10 +101,10 @@ class FaultyMachine(ReceiverMachine):
         return EngineSubject(masked=self.masked, interfere=type(self).interfere)
 
 
-def steps_to(machine: type[RuleBasedStateMachine]) -> list[str]:
+def steps_to(machine: type[RuleBasedStateMachine], hunt: settings = HUNT) -> list[str]:
     """The names of the rules that the smallest failing example takes."""
     with pytest.raises(AssertionError) as caught:
-        run_state_machine_as_test(machine, settings=HUNT)
+        run_state_machine_as_test(machine, settings=hunt)
     rules = {rule.function.__name__ for rule in machine().rules}
     lines = "\n".join(caught.value.__notes__).splitlines()
     return [found[1] for line in lines if (found := re.match(r"state\.(\w+)\(", line)) and found[1] in rules]

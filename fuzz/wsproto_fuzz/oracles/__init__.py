@@ -2,6 +2,7 @@
 
 * any chunking against whole: :func:`feedings`, :func:`same_however_cut`
 * the pure twin against the compiled one: :func:`agree`
+* a hub against itself: :func:`same_again`, :func:`rooms_apart`
 * other libraries: :class:`Reading` is what a receiver makes of a peer's bytes, :func:`read_with_engine` asks ours,
   ``websockets_reader.read_with_websockets`` and ``wsproto_reader.read_with_wsproto`` ask theirs, where they are
   installed. They are modules of their own, since neither library is required.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from .arrivals import feedings, same_however_cut
 from .disagreement import Disagreement
+from .hub import HubSteps, rooms_apart, same_again
 from .reading import UNLIMITED, Reading, read_with_engine
 from .twins import Decoding, agree
 
@@ -20,9 +22,12 @@ __all__ = [
     "UNLIMITED",
     "Decoding",
     "Disagreement",
+    "HubSteps",
     "Reading",
     "agree",
     "feedings",
     "read_with_engine",
+    "rooms_apart",
+    "same_again",
     "same_however_cut",
 ]

@@ -9,6 +9,7 @@
 * whole conversations: :func:`conversations`
 * opening handshakes: :func:`requests`, :func:`responses`, odd ones and bad ones
 * message-oriented TCP, datagrams, proxies: :func:`stream_codecs`, :func:`datagrams`, :func:`proxy_headers`
+* a hub of rooms: :func:`hub_talks`, :func:`hub_commands`, :func:`hub_limits`
 * every rule and how to break it, as tables: :data:`FRAMING_OFFENCES`, :data:`REQUEST_OFFENCES`,
   :data:`RESPONSE_OFFENCES`, :data:`STREAM_OFFENCES`
 
@@ -54,6 +55,7 @@ from .handshakes import (
     responses,
     websocket_keys,
 )
+from .hub import HUB_ROOMS, HUB_SESSIONS, HubTalk, hub_commands, hub_limits, hub_messages, hub_talks
 from .messages import (
     Control,
     Said,
@@ -86,6 +88,8 @@ __all__ = [
     "CORRUPT_DEFLATE",
     "FRAMING_OFFENCES",
     "HOST",
+    "HUB_ROOMS",
+    "HUB_SESSIONS",
     "ORIGIN",
     "REQUEST_OFFENCES",
     "RESPONSE_OFFENCES",
@@ -102,6 +106,7 @@ __all__ = [
     "Goodbye",
     "Head",
     "HeaderLine",
+    "HubTalk",
     "Offence",
     "OffenceRow",
     "Operation",
@@ -136,6 +141,10 @@ __all__ = [
     "goodbyes",
     "hostile_bytes",
     "hostile_datagrams",
+    "hub_commands",
+    "hub_limits",
+    "hub_messages",
+    "hub_talks",
     "invalid_close_codes",
     "invalid_close_payloads",
     "keys",

@@ -38,6 +38,7 @@ TARGETS: Final[Mapping[str, str]] = MappingProxyType(
         "stream": "packets",
         "datagrams": "packets",
         "conversation": "conversation",
+        "hub": "hub",
     }
 )
 
