@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # The core's own tests run under the tracer, which doubles what they cost, and must reach all of it by themselves: the
 # adapters prove theirs over real sockets. The cases of its adapter kit are played by tests/adapters/test_adapter_kit.py.
-COUNTED := tests/core tests/driver tests/adapters/test_adapter_kit.py tests/adapters/test_kit_bites.py
+COUNTED := tests/core tests/driver tests/hub tests/adapters/test_adapter_kit.py tests/adapters/test_kit_bites.py
 # What stands on code that has a compiled twin, and does not run on both by itself.
 ON_TWINS := tests/core/packets tests/core/testing tests/core/recorder tests/driver tests/adapters/test_adapter_kit.py \
 	tests/conformance
@@ -73,7 +73,7 @@ leaks: $(VENV)/.twin ## ten million messages through both directions: does memor
 	$(BIN)/python tools/check_leaks.py
 
 bench: $(VENV)/.twin ## every benchmark, about an hour on a quiet machine; writes BASELINE.md and the pictures
-	for program in engine echo connections broadcast growth memory simulator plots baseline; do \
+	for program in engine echo connections broadcast growth memory shares simulator plots baseline; do \
 		$(BIN)/python benchmarks/$$program.py || exit 1; \
 	done
 

@@ -19,7 +19,8 @@ SECTIONS: Final = MappingProxyType(
         "engine": """\
 What a message costs an engine without input and output, fed in pieces of 64 KiB. `limit` is a C extension without
 checks and state; `memcpy` copies each payload once; `zlib` inflates it and does nothing else. `pure` is our engine
-without its compiled twin.""",
+without its compiled twin. `open and close` is the whole life of a connection without a message, for one that accepts
+it.""",
         "echo": """\
 Text messages, *connections x messages in flight on each*. `TCP` returns bytes on the same loop or socket. `C` is the
 limit on the same loop, with one write for each read. Server and generator share one core, which they hand to each
@@ -32,6 +33,9 @@ Growth of resident memory, divided by the number of connections. The kernel's sh
 The same text to everybody. `bare` writes ready bytes to one transport after the other.""",
         "growth": """\
 Each connection has one message of 64 bytes in flight; all frames of a read are on one connection.""",
+        "shares": """\
+Who spends the time of a message, or of a handshake: samples of `perf`, once, so they tell what bounds a figure and are
+no figures to compare with those above. *Interpreter* is everything in CPython but its garbage collector.""",
         "simulator": """\
 Random conversations under virtual time, as the tests play them: `tools/scenarios.py`.""",
     }

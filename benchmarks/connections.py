@@ -33,11 +33,15 @@ def measured(case: str, subject: str, seconds: float) -> tuple[float, dict[str, 
     """Handshakes a second, or None where case and subject do not go together. Raises :exc:`Failed`."""
     if (case == WORKERS) != (subject == "workers"):
         return None
-    load = Load("churn", wire.CLOSE, wire.request(), connections=CLIENTS, seconds=seconds, shares_core=True)
     cores = (SERVER_CORE, GENERATOR_CORE) if case == WORKERS else (SERVER_CORE,)
     with serving(subject, cores=cores) as server:
-        reading = put(load, server)
+        reading = put(churning(seconds), server)
     return reading.ends / (reading.seconds if case == WORKERS else reading.server_seconds), asdict(reading)
+
+
+def churning(seconds: float) -> Load:
+    """Clients that come, say goodbye, and go."""
+    return Load("churn", wire.CLOSE, wire.request(), connections=CLIENTS, seconds=seconds, shares_core=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Final
 
 import wire
 
-__all__ = ["CASES", "READ_SIZE", "Case", "DeflateCase"]
+__all__ = ["CASES", "READ_SIZE", "Case", "DeflateCase", "LifeCase"]
 
 KIB: Final = 1024
 #: What a transport hands over at once.
@@ -20,6 +20,8 @@ READ_SIZE: Final = 64 * KIB
 VOLUME: Final = 16 * KIB * KIB
 MAX_MESSAGES: Final = 20_000
 MIN_MESSAGES: Final = 8
+#: How many connections are opened and closed.
+LIVES: Final = 2_000
 #: How many different documents are compressed one after the other.
 DOCUMENTS: Final = 500
 
@@ -78,6 +80,15 @@ class DeflateCase(Case):
         return [wire.deflated_frame(payload) for payload in self.payloads()]
 
 
+@dataclass(frozen=True)
+class LifeCase(Case):
+    """Connections that a client opens and closes, one after the other."""
+
+    @property
+    def count(self) -> int:
+        return LIVES
+
+
 def _document(chance: random.Random, size: int) -> bytes:
     """JSON as services send it: few names, many values."""
     rows: list[dict[str, object]] = []
@@ -102,5 +113,6 @@ CASES: Final = {
         Case("send 64 B server", "send", "server", 64),
         Case("send 64 B client", "send", "client", 64),
         Case("send 64 KiB client", "send", "client", 64 * KIB),
+        LifeCase("open and close", "both", "server", 0),
     )
 }

@@ -11,7 +11,7 @@ from engine_cases import Case
 from engine_subjects import BATCH, Work
 from wire import request
 
-__all__ = ["aiohttp", "picows", "websockets", "wsproto"]
+__all__ = ["Nowhere", "aiohttp", "fed", "picows", "picows_protocol", "websockets", "wsproto"]
 
 #: Larger than anything that waits here.
 HUGE = 1 << 30
@@ -56,15 +56,15 @@ def picows(case: Case) -> Work | None:
     if case.direction == "receive" and case.role == "client":
         return None  # it would want an answer to a key that it keeps to itself
     counter = Counter()
-    protocol = _picows_protocol(counter, is_client=case.role == "client")
+    protocol = picows_protocol(counter, Nowhere(), is_client=case.role == "client")
     if case.role == "server":
-        _feed(protocol, request())
+        fed(protocol, request())
     reads, payload, send, kind = case.reads(), case.text.encode(), protocol.transport.send, WSMsgType.TEXT
 
     def receive() -> int:
         before = counter.count
         for data in reads:
-            _feed(protocol, data)
+            fed(protocol, data)
         return counter.count - before
 
     def send_all() -> int:
@@ -75,7 +75,8 @@ def picows(case: Case) -> Work | None:
     return receive if case.direction == "receive" else send_all
 
 
-def _picows_protocol(listener: object, *, is_client: bool) -> Any:
+def picows_protocol(listener: object, transport: Nowhere, *, is_client: bool) -> Any:
+    """What it connects a transport to."""
     from picows import WSAutoPingStrategy
     from picows.picows import WSProtocol  # type: ignore[attr-defined]  # its stub leaves it out
 
@@ -84,11 +85,12 @@ def _picows_protocol(listener: object, *, is_client: bool) -> Any:
     protocol = WSProtocol(
         "localhost", "/", is_client, lambda _: listener, logger, True, None, *keepalive, True, HUGE, None, 65536
     )
-    protocol.connection_made(Nowhere())
+    protocol.connection_made(transport)
     return protocol
 
 
-def _feed(protocol: Any, data: bytes) -> None:
+def fed(protocol: Any, data: bytes) -> None:
+    """Let ``data`` come."""
     rest = memoryview(data)
     while rest:
         buffer = memoryview(protocol.get_buffer(len(rest)))

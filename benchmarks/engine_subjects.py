@@ -14,7 +14,8 @@ from time import process_time_ns
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from engine_cases import CASES, READ_SIZE, Case, DeflateCase
+from engine_cases import CASES, READ_SIZE, Case, DeflateCase, LifeCase
+from engine_openings import lives
 from native import limit_module
 from pair import Engine, connected
 from wire import KEY, TAIL
@@ -144,11 +145,12 @@ SUBJECTS: Final = MappingProxyType(
 
 async def main() -> None:
     """Answer every line. It runs in an event loop because the engines of some libraries want one."""
-    module, _, name = SUBJECTS[sys.argv[1]][0].partition(":")
+    subject = sys.argv[1]
+    module, _, name = SUBJECTS[subject][0].partition(":")
     make: Callable[[Case], Work | None] = getattr(importlib.import_module(module), name)
     for line in sys.stdin:
         case = CASES[line.strip()]
-        work = make(case)
+        work = lives(subject, case) if isinstance(case, LifeCase) else make(case)
         print("-" if work is None else await _measured(work, case), flush=True)
 
 

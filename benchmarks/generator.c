@@ -354,14 +354,15 @@ static void measure(handler handle, double warmup, double seconds)
            messages ? (double)payload_bytes / (double)messages : 0);
 }
 
-/* Sleep until there is something to read, and read it. */
+/* Sleep until there is something to read, and read it; meanwhile send what is owed. */
 static uint64_t await(struct connection *it)
 {
-    struct pollfd readable = {.fd = it->fd, .events = POLLIN};
+    struct pollfd ready = {.fd = it->fd, .events = it->owed ? POLLIN | POLLOUT : POLLIN};
     uint64_t finished;
 
-    if (poll(&readable, 1, -1) < 0)
+    if (poll(&ready, 1, -1) < 0)
         fail("poll");
+    transmit(it);
     if (!hear(it, &finished)) {
         errno = 0;
         fail("the server has closed");
@@ -369,7 +370,8 @@ static uint64_t await(struct connection *it)
     return finished;
 }
 
-/* Open one after the other, so that no queue of the server overflows. */
+/* Open one after the other, so that no queue of the server overflows. Where there is no response to wait for, only an
+ * echo tells that the server has accepted. */
 static void open_all(void)
 {
     uint64_t index;
@@ -378,6 +380,11 @@ static void open_all(void)
         dial(&connections[index]);
         while (!connections[index].is_open)
             await(&connections[index]);
+        if (request.size == 0 && !strcmp(mode, "echo")) {
+            owe(&connections[index], 1);
+            while (!await(&connections[index]))
+                continue;
+        }
     }
 }
 

@@ -15,6 +15,9 @@ from load import echoed
 from servers import available
 
 KIB: Final = 1024
+#: Seconds for each connection, at least, so that every one has its turn several times, and what happens only once in a
+#: hundred thousand messages is among them: full garbage collections.
+SECONDS_A_CONNECTION: Final = 3e-4
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def measured(case: Case, subject: str, seconds: float) -> tuple[float, dict[str,
         case.size,
         connections=case.connections,
         window=case.window,
-        seconds=seconds,
+        seconds=max(seconds, case.connections * SECONDS_A_CONNECTION),
         shares_core=True,
     )
     return 1e9 * reading.server_seconds / reading.messages / case.units, asdict(reading)

@@ -1,17 +1,21 @@
-"""What is done for every message, over and over, for ``check.py`` to count: ``python hot_paths.py PATH TIMES``.
+"""What is done for every message, or connection, over and over, for ``check.py`` to count: ``python hot_paths.py PATH
+TIMES``.
 
 Each path runs a little beforehand, so that with no times at all everything is done that is done only once.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
 import wire
-from pair import Engine, connected
+from pair import Engine, connected, live_and_end
+
+from wsproto_core import ServePlan
 
 __all__ = ["MESSAGES", "PATHS"]
 
@@ -21,6 +25,8 @@ MESSAGES: Final = 16
 FIRST: Final = 50
 TEXT: Final = "x" * 64
 READ: Final = wire.text(64) * MESSAGES
+REQUEST: Final = wire.request()
+PLAN: Final = ServePlan(None, 0, None, entropy=os.urandom)
 
 Path: TypeAlias = Callable[[Engine], None]
 
@@ -45,6 +51,12 @@ def echo(engine: Engine) -> None:
     engine.data_to_send()
 
 
+def connection(_: Engine) -> None:
+    """As many connections as there are messages elsewhere open, and end."""
+    for _time in range(MESSAGES):
+        live_and_end(PLAN, REQUEST)
+
+
 #: Each path: what it does, and at which end.
 PATHS: Final = MappingProxyType(
     {
@@ -52,6 +64,7 @@ PATHS: Final = MappingProxyType(
         "send": (send, "server"),
         "send masked": (send, "client"),
         "echo": (echo, "server"),
+        "connection": (connection, "server"),
     }
 )
 

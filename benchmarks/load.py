@@ -21,7 +21,7 @@ from native import generator_path
 from processes import GENERATOR_CORE, SERVER_CORE, Failed, said, started
 from servers import SUBJECTS, Subject
 
-__all__ = ["Load", "Reading", "Server", "generating", "put", "serving"]
+__all__ = ["Load", "Reading", "Server", "echoed", "echoing", "generating", "put", "serving"]
 
 SERVERS: Final = Path(__file__).with_name("servers.py")
 #: Milliseconds that a generator sleeps at most, where it sleeps.
@@ -100,7 +100,14 @@ def echoed(subject: str, size: int, *, connections: int, window: int, seconds: f
     """Let ``subject`` echo texts of ``size`` bytes, ``window`` of them in flight on each connection. Raises
     :exc:`Failed`.
     """
-    load = Load(
+    load = echoing(size, connections, window, seconds, shares_core=shares_core)
+    with serving(subject) as server:
+        return put(load, server)
+
+
+def echoing(size: int, connections: int, window: int, seconds: float, *, shares_core: bool = True) -> Load:
+    """The load of :func:`echoed`."""
+    return Load(
         "echo",
         wire.text(size),
         wire.request(),
@@ -110,8 +117,6 @@ def echoed(subject: str, size: int, *, connections: int, window: int, seconds: f
         shares_core=shares_core,
         answer_size=size,
     )
-    with serving(subject) as server:
-        return put(load, server)
 
 
 def put(load: Load, server: Server) -> Reading:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from typing import TypeAlias
 
-from wsproto_core import ClientConnection, Limits, PerMessageDeflate, ServerConnection
+from wire import CLOSE
 
-__all__ = ["Engine", "connected"]
+from wsproto_core import ClientConnection, Limits, PerMessageDeflate, ServePlan, ServerConnection
+
+__all__ = ["Engine", "connected", "live_and_end"]
 
 Engine: TypeAlias = ServerConnection | ClientConnection
 
@@ -25,3 +27,15 @@ def connected(*, deflate: bool) -> tuple[ServerConnection, ClientConnection]:
     for data in server.data_to_send():
         client.receive_data(data, 0.0)
     return server, client
+
+
+def live_and_end(plan: ServePlan, request: bytes) -> None:
+    """The whole life of a server's connection, to a client that opens and closes it."""
+    engine = plan.engine(0.0)
+    engine.receive_data(request, 0.0)
+    engine.accept()
+    engine.data_to_send()
+    engine.receive_data(CLOSE, 1.0)
+    engine.data_to_send()
+    engine.receive_eof(1.0)
+    engine.transport_lost(None, 1.0)

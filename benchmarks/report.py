@@ -113,7 +113,8 @@ def cell(figure: Figure | None) -> str:
     if figure is None:
         return ""
     digits = 0 if figure.median >= 100 else 1
-    return f"{figure.median:,.{digits}f} ±{100 * figure.spread:.0f} %"
+    spread = f" ±{100 * figure.spread:.0f} %" if len(figure.values) > 1 else ""
+    return f"{figure.median:,.{digits}f}{spread}"
 
 
 def machine() -> dict[str, Any]:

@@ -45,7 +45,7 @@ python_use_unqualified_type_names = True
 python_display_short_literal_types = True
 
 #: Where the name of a docstring's `:class:` is looked up when its own module has none of that name.
-DOORS = ("wsproto_core", "wsproto_asyncio")
+DOORS = ("wsproto_core", "wsproto_asyncio", "wsproto_core.hub")
 #: The setup and the assertions of the snippets; see tests/docs/pages.py.
 HIDDEN = re.compile(r"^<!-- hidden\n.*?^-->\n", re.MULTILINE | re.DOTALL)
 

@@ -21,6 +21,7 @@ from docs.diagram import Diagram, Place, Point, Route, draw
 from wsproto_core import CloseCode, Limits, State, Timeouts, Violation, WebSocketError
 from wsproto_core._codes import describe_close_code, is_wire_code
 from wsproto_core._protocol.states import CONNECTION, INCOMING, OUTGOING, PUBLIC_STATE, Phase, Position
+from wsproto_core.hub import Reason
 
 __all__ = ["DIAGRAMS", "FILES", "write_all"]
 
@@ -91,6 +92,11 @@ def _of_pipeline() -> list[Violation]:
 def errors() -> str:
     """The exceptions, with their stable codes."""
     return _table(("Exception", "Code", "Meaning"), _error_rows(WebSocketError, 0))
+
+
+def hub_reasons() -> str:
+    """Why a hub refuses a command."""
+    return _table(("Reason", "Code", "Meaning"), ((f"`{item.name}`", f"`{item.code}`", item.words) for item in Reason))
 
 
 def limits() -> str:
@@ -234,6 +240,7 @@ DIAGRAMS: Final[Mapping[str, Callable[[], Diagram]]] = {
 FILES: Final[Mapping[str, Callable[[], str]]] = {
     "close-codes.md": close_codes,
     "errors.md": errors,
+    "hub-reasons.md": hub_reasons,
     "limits.md": limits,
     "violations-frames.md": frame_violations,
     "violations-requests.md": request_violations,

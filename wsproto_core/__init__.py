@@ -12,7 +12,9 @@ The map of this package, from the ground up; a file imports only its own layer's
 * ``_driver``: policy with time as data, and the two classes below
 * ``_packets``: the same for messages over bare TCP, and for datagrams
 
-Public are the names below and those of ``wsproto_core.frames``. :class:`ServerConnection` and
+Beside it: ``frames``, ``hub`` (rooms, as data), ``recorder`` and ``testing``, which are not imported from here.
+
+Public are the names below and those of these four. :class:`ServerConnection` and
 :class:`ClientConnection` are the engine; read :mod:`wsproto_core._driver.connection` for the shape of their
 interface.
 """
@@ -90,7 +92,7 @@ from ._handshake.proxy_protocol import ProxiedAddress, ProxiedFrom, TrustedProxi
 from ._handshake.uri import Uri, parse_uri
 from ._headers import Headers, HeadersLike
 from ._protocol.sending import PreparedMessage
-from ._speedups import IS_COMPILED
+from ._speedups import IS_COMPILED, Messages
 from ._types import Buffer, Drop, Initiator, Message, Opcode, Receive, Role, State, Timer
 from ._violations import Violation
 
@@ -237,6 +239,7 @@ __all__ = [
     "MessageOptions",
     "MessageTooLarge",
     "MessageTransform",
+    "Messages",
     "Metrics",
     "Netstring",
     "Opcode",

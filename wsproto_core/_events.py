@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hmac import compare_digest
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from ._codes import CloseCode, describe_close_code
 from ._headers import Headers
@@ -29,6 +29,10 @@ __all__ = [
     "Rejected",
     "Request",
 ]
+
+
+#: How connections end that nobody has to look at.
+_ORDINARY: Final = frozenset({CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY, CloseCode.NO_STATUS_RECEIVED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +188,7 @@ class CloseReport:
     @property
     def ok(self) -> bool:
         """Whether it was an ordinary end: a closing handshake without fault, with code 1000, 1001 or none."""
-        ordinary = (CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY, CloseCode.NO_STATUS_RECEIVED)
-        return self.violation is None and self.received_code is not None and self.code in ordinary
+        return self.violation is None and self.received_code is not None and self.code in _ORDINARY
 
     def __str__(self) -> str:
         reason = f" {self.reason!r}" if self.reason else ""

@@ -7,11 +7,11 @@ WebSocket headers is in ``_handshake/headers.py``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, TypeAlias, cast
 
-__all__ = ["COMMON_WORDS", "Headers", "HeadersLike", "checked_headers", "values_by_name"]
+__all__ = ["Headers", "HeadersLike", "checked_headers", "received_headers", "values_by_name"]
 
 HeadersLike: TypeAlias = "Headers | Mapping[str, str] | Iterable[tuple[str, str]]"
 
@@ -30,11 +30,11 @@ class Headers(Mapping[str, str]):
     __slots__ = ("_lines",)
 
     def __init__(self, fields: HeadersLike = ()) -> None:
-        if not fields:
-            self._lines: tuple[tuple[str, str], ...] = ()
-            return
         if isinstance(fields, Headers):
-            self._lines = fields._lines
+            self._lines: tuple[tuple[str, str], ...] = fields._lines
+            return
+        if not fields:
+            self._lines = ()
             return
         pairs = cast("Iterable[tuple[str, str]]", fields.items() if isinstance(fields, Mapping) else fields)
         self._lines = tuple(_checked(name, value) for name, value in pairs)
@@ -75,9 +75,15 @@ class Headers(Mapping[str, str]):
 
 def checked_headers(lines: Iterable[tuple[str, str]]) -> Headers:
     """Headers whose names and values somebody has checked already."""
-    headers = Headers()
+    headers = Headers.__new__(Headers)
     headers._lines = tuple(lines)  # pyright: ignore[reportPrivateUsage]  # a second constructor, in the same file
     return headers
+
+
+def received_headers(lines: Iterable[Sequence[str]]) -> Headers:
+    """The same, of a head that has come: names and values that nearly every head holds are shared."""
+    shared = _COMMON_WORDS.get
+    return checked_headers([(shared(name, name), shared(value, value)) for name, value in lines])
 
 
 def values_by_name(headers: Headers) -> dict[str, list[str]]:
@@ -89,9 +95,9 @@ def values_by_name(headers: Headers) -> dict[str, list[str]]:
 
 
 #: What nearly every head holds: one string for all connections.
-COMMON_WORDS: Final[Mapping[bytes, str]] = MappingProxyType(
+_COMMON_WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        word.encode("ascii"): word
+        word: word
         for word in (
             "Host", "Upgrade", "Connection", "Origin", "Cookie", "User-Agent", "Pragma", "Cache-Control",
             "Accept-Encoding", "Accept-Language", "Sec-WebSocket-Accept", "Sec-WebSocket-Extensions",

@@ -31,9 +31,9 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 
 @contextlib.contextmanager
 def transports_of(kind: str) -> Iterator[None]:
-    """Let servers use transports of aiofastnet where ``kind`` says so, and elsewhere the loop's own."""
+    """Let servers use transports of aiofastnet where ``kind`` says so, and elsewhere our own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WSPROTO_ASYNCIO_TRANSPORTS", "auto" if kind == "aiofastnet" else "loop")
+        patch.setenv("WSPROTO_ASYNCIO_TRANSPORTS", "aiofastnet" if kind == "aiofastnet" else "own")
         yield
 
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import types
+import weakref
+from asyncio.tasks import _PyTask  # type: ignore[attr-defined]  # it has no public name
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import partial
 
 import pytest
+from anyio import move_on_after
 
 from tests.adapters.kit import TEXT, Raw, echo, frame, url
 from wsproto_asyncio import WebSocket, connect, serve
-from wsproto_asyncio.waiting import Waiters
+from wsproto_asyncio.waiting import Pause, Waiters
 
 NAME: ContextVar[str] = ContextVar("NAME")
 
@@ -107,6 +113,115 @@ async def test_who_was_cancelled_is_not_woken() -> None:
     assert tray.waiters._waiters == []
 
 
+async def test_who_goes_on_may_cancel_the_others() -> None:
+    tray = Tray()
+
+    async def cancel_all() -> None:
+        await tray.waiters.until(lambda: True if tray.things else None)
+        for task in tasks:
+            task.cancel("enough")
+
+    first = asyncio.create_task(cancel_all())
+    await asyncio.sleep(0)
+    tasks = [asyncio.create_task(tray.take()) for _ in range(2)]
+    await asyncio.sleep(0)
+    await called_by_the_loop(lambda: tray.put("a", tray.waiters.wake_at_once))
+    await asyncio.wait([first, *tasks])
+    assert [task.cancelled() for task in tasks] == [True, True]
+    assert tray.taken == []
+    assert tray.waiters._waiters == []
+
+
+async def test_cancelling_says_why() -> None:
+    tray = Tray()
+    task = asyncio.create_task(tray.take())
+    await asyncio.sleep(0)
+    task.cancel("enough")
+    with pytest.raises(asyncio.CancelledError, match="enough"):
+        await task
+
+
+async def test_who_is_woken_can_still_be_cancelled_and_takes_nothing() -> None:
+    tray = Tray()
+    task = asyncio.create_task(tray.take())
+    await asyncio.sleep(0)
+    tray.put("a", tray.waiters.wake)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert tray.things == ["a"]
+
+
+async def test_one_pause_serves_all_waits_of_a_task() -> None:
+    tray, pauses = Tray(), set[int]()
+    task = asyncio.create_task(tray.take())
+    await asyncio.sleep(0)
+    for thing in "abc":
+        (pause,) = tray.waiters._waiters
+        pauses.add(id(pause))
+        await called_by_the_loop(partial(tray.put, thing, tray.waiters.wake_at_once))
+    assert tray.taken == ["a", "b", "c"]
+    assert len(pauses) == 1
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_a_task_that_waits_no_more_is_not_kept_alive() -> None:
+    tray = Tray()
+
+    async def look() -> list[str]:
+        return await tray.waiters.until(lambda: tray.things or None)
+
+    task = asyncio.create_task(look())
+    await asyncio.sleep(0)
+    await called_by_the_loop(lambda: tray.put("a", tray.waiters.wake_at_once))
+    assert await task == ["a"]
+    gone = weakref.ref(task)
+    del task
+    assert gone() is None
+
+
+async def test_waiting_for_a_message_again_and_again_makes_no_garbage() -> None:
+    """What a wait makes lives as long as the wait: the collector would look at it, for every connection that waits."""
+    sizes = list[int]()
+
+    async def handler(ws: WebSocket) -> None:
+        async for message in ws:
+            await ws.send(message)
+
+    def count() -> None:
+        sizes.append(
+            sum(isinstance(thing, types.CoroutineType | types.GeneratorType | Pause) for thing in gc.get_objects())
+        )
+
+    async with serve(handler, "127.0.0.1", 0) as server, Raw.connect(server.port) as raw:
+        for _ in range(3):
+            raw.send(frame(TEXT, b"a"))
+            await raw.frame()
+            count()
+    assert sizes[0] == sizes[1] == sizes[2]
+
+
+def test_a_task_of_another_loop_is_told_and_disturbs_nobody() -> None:
+    async def wait_there() -> Tray:
+        tray = Tray()
+        task = asyncio.create_task(tray.take())
+        await asyncio.sleep(0)
+        await called_by_the_loop(lambda: tray.put("a", tray.waiters.wake_at_once))
+
+        def elsewhere() -> None:
+            with pytest.raises(RuntimeError, match="different loop"):
+                asyncio.run(tray.take())
+
+        await asyncio.to_thread(elsewhere)
+        await called_by_the_loop(lambda: tray.put("b", tray.waiters.wake_at_once))
+        task.cancel()
+        await asyncio.wait([task])
+        return tray
+
+    assert asyncio.run(wait_there()).taken == ["a", "b"]
+
+
 async def test_a_time_limit_ends_it() -> None:
     tray = Tray()
     with pytest.raises(TimeoutError):
@@ -155,3 +270,23 @@ async def test_many_who_wait_for_their_own_connection() -> None:
                     assert await asyncio.wait_for(ws.recv(), 30) == f"{name} {number}"
 
         await asyncio.gather(*map(converse, range(10)))
+
+
+@pytest.mark.parametrize("task_type", [asyncio.Task, _PyTask], ids=["in C", "in Python"])
+async def test_any_task_can_wait_and_be_cancelled_by_any_means(
+    task_type: Callable[..., asyncio.Task[list[str]]],
+) -> None:
+    tray, loop = Tray(), asyncio.get_running_loop()
+
+    async def take_for_a_moment() -> list[str]:
+        with move_on_after(0.01):
+            await tray.take()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(tray.take(), 0.01)
+        return tray.taken
+
+    task = task_type(take_for_a_moment(), loop=loop)
+    await asyncio.sleep(0)
+    await called_by_the_loop(lambda: tray.put("a", tray.waiters.wake_at_once))
+    assert await task == ["a"]
+    assert tray.waiters._waiters == []

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import shares
 
 from tests.surface.tree import ROOT
 
@@ -66,6 +67,12 @@ def test_engine(tmp_path: Path) -> None:
     assert len(pairs(report)) == 3 * 3 + 1 + 2
 
 
+def test_the_life_of_a_connection(tmp_path: Path) -> None:
+    subjects = ["limit", "compiled", "picows", "aiohttp", "websockets", "wsproto"]
+    report = measured("engine", tmp_path, "--rounds", "1", *chosen(["open and close"], subjects))
+    assert [subject for _, subject in pairs(report)] == ["compiled", "picows", "websockets", "wsproto"]
+
+
 def test_connections(tmp_path: Path) -> None:
     subjects = ["bare asyncio", "listener asyncio", "coroutine asyncio", "websockets asyncio", "workers"]
     report = measured("connections", tmp_path, *SHORT, *chosen([], subjects))
@@ -89,6 +96,33 @@ def test_growth(tmp_path: Path) -> None:
     cases = ["100 connections", "1 000 frames a read", "a KiB of 1 MiB"]
     report = measured("growth", tmp_path, *SHORT, *chosen(cases, ["TCP asyncio", "listener asyncio"]))
     assert len(pairs(report)) == 6
+
+
+@pytest.mark.skipif(shutil.which("perf") is None, reason="needs perf: apt install linux-perf")
+def test_shares(tmp_path: Path) -> None:
+    report = measured("shares", tmp_path, "--seconds", "0.2", "--case", "handshakes")
+    assert {("kernel", "handshakes: listener asyncio"), ("interpreter", "handshakes: bare asyncio")} <= {*pairs(report)}
+
+
+@pytest.mark.parametrize(
+    ("sample", "part"),
+    [
+        ("ffffffff813a2313 finish_task_switch.isra.0 ([kernel.kallsyms])", "kernel"),
+        ("7fc66aafde8f _PyEval_EvalFrameDefault (/usr/lib/libpython3.11.so.1.0)", "interpreter"),
+        ("7fc66aafde8f _PyEval_EvalFrameDefault (/usr/bin/python3.11)", "interpreter"),
+        ("7fc66aafde8f visit_decref (/usr/bin/python3.11)", "garbage collector"),
+        ("7fc66aafde8f func_traverse (/usr/lib/libpython3.13.so.1.0)", "garbage collector"),
+        (
+            "7fc66aafde8f task_step (/usr/lib/python3.11/lib-dynload/_asyncio.cpython-311-x86_64-linux-gnu.so)",
+            "interpreter",
+        ),
+        ("7fc66988dab2 f(int, char) (/venv/lib/python3.11/site-packages/uvloop/loop.cpython-311.so)", "extensions"),
+        ("7fc66aafde8f [unknown] (/usr/lib/x86_64-linux-gnu/libc.so.6)", "C library"),
+        ("7fc66aafde8f inflate_fast (/usr/lib/x86_64-linux-gnu/libz.so.1.2.13)", "zlib"),
+    ],
+)
+def test_whose_a_sample_is(sample: str, part: str) -> None:
+    assert shares.part_of(sample) == part
 
 
 def test_simulator(tmp_path: Path) -> None:

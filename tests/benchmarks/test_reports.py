@@ -64,10 +64,10 @@ def test_a_file_of_another_shape_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_table_has_a_row_for_each_subject() -> None:
-    assert report("some", ours=[1500.0], theirs=[2.0]).table().splitlines() == [
+    assert report("some", ours=[1500.0], theirs=[2.0, 2.0]).table().splitlines() == [
         "| things | a case |",
         "|---|---:|",
-        "| ours | 1,500 ±0 % |",
+        "| ours | 1,500 |",
         "| theirs | 2.0 ±0 % |",
     ]
 
@@ -144,7 +144,7 @@ def test_the_baseline_tells_everything() -> None:
     words = baseline.baseline({"echo": Report("echo", "messages", True, figures, failures=["nobody: why\nmore"])})
     assert "it needs 25% of the CPU time" in words  # a limit is no server
     assert "| echo | 64 B, 1x64 | listener asyncio | ≥ 7 × picows asyncio | 800 = 8.00 × | yes |" in words
-    assert "| picows asyncio | 100 ±0 % |" in words
+    assert "| picows asyncio | 100 |" in words
     assert "Not measured: nobody: why." in words
 
 

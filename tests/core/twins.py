@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import pytest
 
@@ -34,6 +34,12 @@ class Outgoing(Protocol):
     def take(self) -> bytes: ...
 
 
+class Asking(Protocol):
+    """A way to ask for messages."""
+
+    def __anext__(self) -> Awaitable[str | bytes]: ...
+
+
 class Leaves(Protocol):
     """What a module of leaves has."""
 
@@ -41,6 +47,8 @@ class Leaves(Protocol):
     def FrameBuffer(self) -> Callable[[], Outgoing]: ...  # noqa: N802  # it is a class
     @property
     def MessageBuffer(self) -> Callable[[bool], Incoming]: ...  # noqa: N802  # it is a class
+    @property
+    def Messages(self) -> Callable[[Any, Any, Any], Asking]: ...  # noqa: N802  # it is a class
     def unmask(self, data: Buffer, start: int, stop: int, key_in: bytes, key_at: int) -> bytes: ...
     def unmask_text(self, data: Buffer, start: int, stop: int, key_in: bytes, key_at: int) -> str: ...
     def apply_mask(self, payload: bytes, key: bytes) -> bytes: ...

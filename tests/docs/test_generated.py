@@ -15,9 +15,11 @@ import pytest
 import wsproto_asyncio
 import wsproto_core
 import wsproto_core.frames
+import wsproto_core.hub
 from docs import diagram, generate
 from tests.docs.pages import DOCS, pages
 from wsproto_core import CloseCode, Limits, Timeouts, Violation, WebSocketError
+from wsproto_core.hub import Reason
 
 DIAGRAMS = pytest.mark.parametrize("name", generate.DIAGRAMS)
 
@@ -46,6 +48,11 @@ def test_every_public_exception_is_in_the_table() -> None:
     public = [getattr(wsproto_core, name) for name in wsproto_core.__all__]
     exceptions = [item for item in public if isinstance(item, type) and issubclass(item, WebSocketError)]
     assert [error for error in exceptions if f"`{error.__name__}` | `{error.code}` |" not in table] == []
+
+
+def test_every_reason_of_the_hub_is_in_the_table() -> None:
+    table = generate.hub_reasons()
+    assert [item for item in Reason if f"| `{item.name}` | `{item.code}` | {item.words} |" not in table] == []
 
 
 def test_every_limit_and_timeout_is_in_the_table() -> None:
@@ -125,7 +132,9 @@ def test_writing_again_touches_nothing(tmp_path: Path) -> None:
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
 
 
-@pytest.mark.parametrize("door", [wsproto_core, wsproto_core.frames, wsproto_asyncio], ids=lambda door: door.__name__)
+@pytest.mark.parametrize(
+    "door", [wsproto_core, wsproto_core.frames, wsproto_core.hub, wsproto_asyncio], ids=lambda door: door.__name__
+)
 def test_every_public_name_is_in_the_reference(door: Any) -> None:
     """By name, on a page of the reference: what `automodule` would list without an order is grouped by hand."""
     text = "".join(page.read_text(encoding="utf-8") for page in sorted((DOCS / "reference").glob("*.md")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -166,32 +167,56 @@ def test_the_last_calls_of_a_server() -> None:
         assert desk.arrive(peer)
     speaking.engine.receive_data(GET, 0.0)
     desk.begin_closing()
-    (moment, first), (rest, last) = desk.last_calls(10.0)
+    (moment, first), (second, after), (rest, last) = desk.last_calls(10.0)
     assert moment < 1.0
-    assert moment + rest == 10.0
-    assert first() == {silent}
+    assert moment + second == 1.0
+    assert moment + second + rest == 10.0
+    assert first() == after() == {silent}
     assert desk.arrive(late), "who was on the way in is told to come back later"
     assert desk.early_answer(late) is not None
     assert last() == {silent, speaking, late}
     assert not desk.arrive(visitor())
     assert not desk.approach(object())
-    assert [seconds for seconds, _ in desk.last_calls(0.0)] == [0.0, 0.0]
+    assert [seconds for seconds, _ in desk.last_calls(0.0)] == [0.0, 0.0, 0.0]
 
 
-def test_the_last_calls_leave_time_for_introductions() -> None:
+def test_the_last_calls_leave_a_second_for_introductions() -> None:
     """Whether they came to their end before or after the first call."""
     desk, _ = reception()
-    quick, slow, gone, silent = visitor(), visitor(), visitor(), visitor()
-    for peer in (quick, slow, gone, silent):
+    quick, slow, gone, silent, speaking = visitor(), visitor(), visitor(), visitor(), visitor()
+    for peer in (quick, slow, gone, silent, speaking):
         assert desk.arrive(peer)
-    desk.introducing |= {quick, slow, gone}
+    desk.introducing |= {quick, slow, gone, speaking}
     desk.begin_closing()
-    (_, first), (_, last) = desk.last_calls(10.0)
-    desk.introducing.discard(quick)
+    (_, first), (_, after), (_, last) = desk.last_calls(10.0)
+    desk.introducing -= {quick, speaking}
     desk.leave(gone)
     assert desk.introducing == {slow}
     assert first() == {silent}
-    assert last() == {quick, slow, silent}
+    speaking.engine.receive_data(GET, 0.0)
+    assert after() == {quick, slow, silent}
+    assert last() == {quick, slow, silent, speaking}
+
+
+def test_introductions_that_take_too_long_are_cut_off() -> None:
+    """Who is introduced before that has time to speak, but no more of it."""
+    desk, _ = reception()
+    introduced, slow, left, cut_off = object(), object(), object(), list[str]()
+    for who, name in ((introduced, "introduced"), (slow, "slow"), (left, "left")):
+        assert desk.approach(who)
+        desk.introduce(who, partial(cut_off.append, name))
+    desk.begin_closing()
+    (_, first), (_, after), (_, last) = desk.last_calls(10.0)
+    peer, plain = visitor(), visitor()
+    assert desk.arrive(peer, introduced)
+    assert desk.arrive(plain)
+    desk.retreat(left, STRANGER, EOFError())
+    assert first() == {plain}
+    assert cut_off == []
+    assert after() == {peer, plain}
+    assert cut_off == ["slow"]
+    desk.retreat(slow, STRANGER, TimeoutError())
+    assert last() == {peer, plain}
 
 
 def test_an_answer_that_comes_while_the_server_closes() -> None:

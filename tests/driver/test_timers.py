@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from wsproto_core import Timer
 from wsproto_core._driver.timers import Timers
 
@@ -41,11 +43,11 @@ def test_without_a_timeout_it_is_cleared() -> None:
     assert timers.next_deadline is None
 
 
-def test_keep_only_and_clear_all() -> None:
+def test_what_is_set_alone_keeps_its_deadline() -> None:
     timers = Timers()
     for timer in Timer:
         timers.set(timer, 0.0, 5.0)
-    timers.keep_only(Timer.CLOSING)
+    timers.set_alone(Timer.CLOSING, 2.0, 5.0)
     assert [timer for timer in Timer if timers.is_set(timer)] == [Timer.CLOSING]
     assert timers.next_deadline == 5.0
     timers.clear_all()
@@ -53,12 +55,13 @@ def test_keep_only_and_clear_all() -> None:
     assert timers.next_deadline is None
 
 
-def test_what_is_to_be_kept_need_not_be_set() -> None:
+@pytest.mark.parametrize(("timeout", "deadline"), [(5.0, 7.0), (None, None)])
+def test_what_is_set_alone_need_not_be_set_before(timeout: float | None, deadline: float | None) -> None:
     timers = Timers()
     timers.set(Timer.PING, 0.0, 5.0)
-    timers.keep_only(Timer.CLOSING)
-    assert not any(map(timers.is_set, Timer))
-    assert timers.next_deadline is None
+    timers.set_alone(Timer.CLOSING, 2.0, timeout)
+    assert not timers.is_set(Timer.PING)
+    assert timers.next_deadline == deadline
 
 
 def test_clearing_what_is_not_set_is_harmless() -> None:

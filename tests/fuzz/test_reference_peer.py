@@ -19,6 +19,10 @@ PATIENCE = 10.0
 LAX_FAMILIES = {"deflate.16", "handshake.3", "handshake.12", "handshake.16", "handshake.27", "utf8.8", "utf8.9"}
 
 
+#: A tester that cries wolf does so in more cases than a busy machine, which is late now and then.
+MAX_DOUBTS = 10
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("side", ["server", "client"])
@@ -26,12 +30,21 @@ def test_the_reference_peer_fails_in_no_case(side: str) -> None:
     results = asyncio.run(judge(Parts(), side, all_cases(), PATIENCE))
     assert len(results) > 1000
     assert sum(result.group == "tls" for result in results) > 30
-    check(results)
+    doubts = [result for result in results if not is_good(result)]
+    assert len(doubts) <= MAX_DOUBTS, [f"{doubt.case}: {doubt.finding}" for doubt in doubts]
+    for doubt in doubts:
+        check_alone(doubt, side)
 
 
-def check(results: list[Result]) -> None:
-    for result in results:
-        allowed = {Verdict.PASS}
-        if result.case.rpartition(".")[0] in LAX_FAMILIES:
-            allowed.add(Verdict.LAX)
-        assert result.verdict in allowed, f"{result.case}: {result.finding}\n{render(result.transcript)}"
+def is_good(result: Result) -> bool:
+    return result.verdict is Verdict.PASS or (
+        result.verdict is Verdict.LAX and result.case.rpartition(".")[0] in LAX_FAMILIES
+    )
+
+
+def check_alone(doubt: Result, side: str) -> None:
+    """Some cases are about real time, and hundreds of peers at once are late on a busy machine: nobody else is there
+    the second time.
+    """
+    (result,) = asyncio.run(judge(Parts(), side, [case for case in all_cases() if case.id == doubt.case], PATIENCE))
+    assert is_good(result), f"{result.case}: {result.finding}\n{render(result.transcript)}"

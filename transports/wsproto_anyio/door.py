@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import ssl as tls
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any, Final, Generic, TypeVar, cast
@@ -132,7 +133,8 @@ class _Door(Generic[_P]):
         limit, address = self._plan.opening_timeout, address_of(stream, SocketAttribute.remote_address)
         steps = self._plan.where.introduction(address, secure=self._ssl is not None)
         try:
-            with fail_after(None if limit is None else since + limit - current_time()):
+            with fail_after(None if limit is None else since + limit - current_time()) as scope:
+                self._server.reception.introduce(stream, functools.partial(setattr, scope, "deadline", -math.inf))
                 opened, proxied = await _walk(steps, stream, self._ssl)
         except BaseException as error:
             with CancelScope(shield=True):

@@ -15,7 +15,8 @@ from wsproto_core import BeginTls, ByteEngine, IntroductionStep, ProcessRequest,
 from .listening import Acceptor, listening_sockets
 from .peer import StreamPeer
 from .serving import Server, Serving
-from .transports import adopt, fast_adopt
+from .stream import SocketTransport
+from .transports import Adopt, adopt, chosen_adopt
 
 __all__ = ["StreamServing"]
 
@@ -41,8 +42,9 @@ class StreamServing(Serving[_P]):
         self._ssl = ssl
 
     async def _listen(self, server: Server[_P]) -> None:
+        chosen = chosen_adopt()
         for sock in await listening_sockets(self._plan.where):
-            server.listening.append(_Door(sock, self._plan, self._make_peer, self._ssl, server))
+            server.listening.append(_Door(sock, self._plan, self._make_peer, self._ssl, server, chosen))
 
 
 class _Door(Generic[_P]):
@@ -55,6 +57,7 @@ class _Door(Generic[_P]):
         make_peer: Callable[..., _P],
         ssl: tls.SSLContext | None,
         server: Server[_P],
+        chosen: Adopt | None,
     ) -> None:
         self._plan = plan
         self._make_peer = make_peer
@@ -64,7 +67,8 @@ class _Door(Generic[_P]):
         self._leave = server.reception.leave
         self._loop = asyncio.get_running_loop()
         self._acceptor = Acceptor(sock, self._welcome)
-        self._fast_adopt = fast_adopt() if self._acceptor.is_watching else None
+        # ``None`` where connections have transports of our own, for which a loop must be able to watch sockets.
+        self._adopt = chosen if self._acceptor.is_watching else adopt
 
     @property
     def sockets(self) -> Sequence[Any]:
@@ -77,30 +81,46 @@ class _Door(Generic[_P]):
 
     def _welcome(self, sock: socket.socket, address: Any) -> None:
         """A new connection. It counts from now on."""
-        server, since = self._server, self._loop.time()
-        if not server.reception.approach(sock):
+        since = self._loop.time()
+        if self._adopt is None and not self._plan.where.needs_introduction(address, secure=self._ssl is not None):
+            peer = self._peer(since)
+            peer.link.on_made = partial(self._admit, peer, None)
+            self._carry(sock, peer, address)
+        elif self._server.reception.approach(sock):
+            self._introduce_later(sock, self._peer(since), address, since)
+        else:
             sock.close()
-            return
+
+    def _peer(self, since: float) -> _P:
         peer = self._make_peer(self._plan.engine(since), watch=self._watch)
-        peer.link.on_made = partial(self._admit, sock, peer)
         peer.link.on_lost = MethodType(self._leave, peer)  # as long as it is there: a partial is four times as large
-        task = server.spawn(
-            partial(self._introduce, sock, peer, address, since)
-            if self._plan.where.needs_introduction(address, secure=self._ssl is not None)
-            else partial(self._fast_adopt or adopt, sock, lambda: peer.link)
-        )
+        return peer
+
+    def _carry(self, sock: socket.socket, peer: _P, address: Any) -> None:
+        """Give ``peer`` a transport of our own: nobody has to wait for it."""
+        transport = SocketTransport(self._loop, sock, peer.link, address)
+        peer.link.connection_made(transport)
+        transport.start()
+
+    def _introduce_later(self, sock: socket.socket, peer: _P, address: Any, since: float) -> None:
+        task = self._server.spawn(partial(self._introduce, sock, peer, address, since))
         task.add_done_callback(partial(self._introduced, sock, peer, address))
 
     async def _introduce(self, sock: socket.socket, peer: _P, address: Any, since: float) -> None:
         """Find out who that is, and let ``peer`` have a transport."""
-        limit = self._plan.opening_timeout
+        task, limit = asyncio.current_task(), self._plan.opening_timeout
+        assert task is not None, "the server has spawned it"
+        self._server.reception.introduce(sock, task.cancel)
         steps = self._plan.where.introduction(address, secure=self._ssl is not None)
         async with asyncio.timeout_at(None if limit is None else since + limit):
             peer.proxied, ssl = await self._walk(steps, sock)
-            if ssl is None and self._fast_adopt is not None:
-                await self._fast_adopt(sock, lambda: peer.link)
-            else:
+            peer.link.on_made = partial(self._admit, peer, sock)
+            if ssl is not None:
                 await adopt(sock, lambda: peer.link, ssl=ssl, timeout=limit)
+            elif self._adopt is not None:
+                await self._adopt(sock, lambda: peer.link)
+            else:
+                self._carry(sock, peer, address)
 
     async def _walk(
         self, steps: Generator[IntroductionStep, bytes, ProxiedFrom | None], sock: socket.socket
@@ -129,8 +149,9 @@ class _Door(Generic[_P]):
             sock.close()
             self._server.reception.retreat(sock, address, error)
         else:  # cut off at the last moment: uvloop closes the transport that it has made, and does not tell
+            peer.link.abort()
             peer.link.connection_lost(None)
 
-    def _admit(self, sock: socket.socket, peer: _P) -> None:
-        if not self._server.reception.arrive(peer, sock):
+    def _admit(self, peer: _P, visitor: object) -> None:
+        if not self._server.reception.arrive(peer, visitor):
             peer.abort()

@@ -9,37 +9,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, TypeAlias, cast
 
 from wsproto_core import Buffer, ByteEngine, Event, Log, PreparedMessage, Work
 
+from .stream import memory
 from .waiting import Waiters
 
 __all__ = ["Link"]
 
 #: The transport holds at most about this much; the rest waits in the engine, where urgent frames can overtake it.
 _TRANSPORT_BUFFER: Final = 64 * 1024
-#: What is received at once, at most: so much of a payload, and a header.
-_READ_SIZE: Final = 256 * 1024 + 64
 #: Batches of the engine that leave in one call, at most: nothing overtakes what the socket does not take of them.
 _MAX_APPETITE: Final = 4
 _Buffers: TypeAlias = list[bytes | memoryview]
 _HAS_VECTORED_WRITES: Final = hasattr(os, "writev")  # Windows does not
-
-
-class _Memory(threading.local):
-    """Where bytes are received: one place for all connections of a thread, because each is dealt with at once.
-
-    So an idle connection holds none, and no read allocates more than has come.
-    """
-
-    def __init__(self) -> None:
-        self.view = memoryview(bytearray(_READ_SIZE))
-
-
-_memory: Final = _Memory()
 
 
 def _to_nobody(_: Sequence[Event]) -> None:
@@ -87,7 +72,7 @@ class Link(asyncio.BufferedProtocol, Waiters):
         self.local_address: Any = None
         self.remote_address: Any = None
         self._deliver = deliver
-        self._memory = _memory.view
+        self._memory = memory()
         self._timer: asyncio.TimerHandle | None = None
         self._fires_at = 0.0  # uvloop's handle cannot tell when it is for a deadline that has passed
         self._flush_is_due = False

@@ -19,6 +19,7 @@ __all__ = ["Acceptor", "bound_sockets", "listening_sockets"]
 _MAX_AT_ONCE: Final = 64
 #: Seconds without accepting when the system has no more sockets to give.
 _PAUSE: Final = 0.1
+_OVER_TCP: Final = (socket.AF_INET, socket.AF_INET6)
 
 
 async def listening_sockets(plan: ListenPlan) -> list[socket.socket]:
@@ -29,6 +30,8 @@ async def listening_sockets(plan: ListenPlan) -> list[socket.socket]:
             sockets.append(bind_unix(plan.path))
         for sock in sockets:
             sock.setblocking(False)
+            if sock.family in _OVER_TCP:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted ones inherit it
             sock.listen(plan.backlog)
     except BaseException:
         for sock in sockets:

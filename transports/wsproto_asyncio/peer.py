@@ -7,7 +7,7 @@ and the :class:`Listener`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, ClassVar, Final, TypeVar
 
 from wsproto_core import (
@@ -21,7 +21,10 @@ from wsproto_core import (
     Event,
     Fragment,
     Log,
+    Message,
+    Messages,
     PreparedMessage,
+    Receive,
     ServerConnection,
     TcpEngine,
     WebSocketEngine,
@@ -41,9 +44,15 @@ _COMPLAINT: Final = "the listener raised"
 class StreamPeer(AsyncPeer[_E]):
     """One connection over an asyncio transport."""
 
-    def __init__(self, engine: _E, *, watch: Callable[[Any, Event], None] | None = None) -> None:
+    def __init__(
+        self,
+        engine: _E,
+        *,
+        deliver: Callable[[Sequence[Event]], None] | None = None,
+        watch: Callable[[Any, Event], None] | None = None,
+    ) -> None:
         #: The binding to the transport.
-        self.link: Link = Link(engine, self.deliver)
+        self.link: Link = Link(engine, deliver or self.deliver)
         super().__init__(engine, self.link, watch=watch)
 
     @property
@@ -60,6 +69,10 @@ class StreamPeer(AsyncPeer[_E]):
     def transport(self) -> asyncio.Transport | None:
         """The transport below, for ``get_extra_info`` and its like. Writing to it breaks the connection."""
         return self.link.transport
+
+    def __aiter__(self) -> AsyncIterator[Message]:
+        self.check_mode(Receive.MESSAGES)
+        return Messages(self.engine, self, self.link)
 
     def send_prepared(self, message: PreparedMessage) -> None:
         if not self.link.pass_on(message):
@@ -103,7 +116,7 @@ class WebSocket(StreamPeer[WebSocketEngine], AsyncWebSocket):
         listener: Listener | None = None,
         watch: Callable[[Any, Event], None] | None = None,
     ) -> None:
-        super().__init__(engine, watch=watch)
+        super().__init__(engine, deliver=None if listener is None else self._hand_on, watch=watch)
         self._listener = listener
 
     def opened(self) -> None:
@@ -111,11 +124,10 @@ class WebSocket(StreamPeer[WebSocketEngine], AsyncWebSocket):
         if self._listener is not None:
             self._tell(self._listener.opened)
 
-    def deliver(self, events: Sequence[Event]) -> None:
+    def _hand_on(self, events: Sequence[Event]) -> None:
+        """Hand the messages of a batch to the listener, instead of keeping them."""
         listener = self._listener
-        if listener is None:
-            super().deliver(events)
-            return
+        assert listener is not None, "else the inbox takes them"
         for event in events:
             if isinstance(event, _MESSAGE_TYPES):
                 try:

@@ -98,7 +98,7 @@ class _Version(argparse.Action):
         else:
             print(f"uvloop {metadata.version('uvloop')}, used by `wsproto echo --uvloop`")
         if find_spec("aiofastnet") is None:
-            print("aiofastnet is not installed, asyncio's own transports are used (to have it: wsproto-core[fast])")
+            print("aiofastnet is not installed, which nothing needs (to have it: wsproto-core[fast])")
         else:
-            print(f"aiofastnet {metadata.version('aiofastnet')}, used by servers on asyncio")
+            print(f"aiofastnet {metadata.version('aiofastnet')}, used where WSPROTO_ASYNCIO_TRANSPORTS=aiofastnet")
         parser.exit()

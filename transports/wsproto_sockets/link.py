@@ -229,18 +229,19 @@ class Link(Binding):
         with self.lock:
             message: Any = engine.message_at_hand()
             if message is None and self.stream is not None and self._may_read and engine.is_flowing:
+                is_flowing = False
                 try:
-                    self._read_here(self.stream, None)
+                    is_flowing = self._read_here(self.stream, None)
                 finally:
-                    if self._waiting or not self._is_watching or not engine.is_flowing:
+                    if self._waiting or not (is_flowing and self._is_watching):
                         self._stop_reading()
                 message = engine.message_at_hand()
             if message is not None:
                 self.untaken -= 1
             return message  # type: ignore[no-any-return]  # a whole one, or none
 
-    def _read_here(self, stream: Stream, timeout: float | None) -> None:
-        """Wait for input in this thread, and take it in."""
+    def _read_here(self, stream: Stream, timeout: float | None) -> bool:
+        """Wait for input in this thread, and take it in; return whether messages can go on to flow."""
         self.untaken: int = 0
         if self._is_corked:
             self.flush()
@@ -249,8 +250,10 @@ class Link(Binding):
             self.changed.notify_all()
         else:
             self._wait_for_input(stream, timeout)
-        if self.engine.bytes_queued or not self.engine.is_flowing:
+        is_flowing = self.engine.is_flowing
+        if self.engine.bytes_queued or not is_flowing:
             self.flush()
+        return is_flowing
 
     def _wait_for_input(self, stream: Stream, timeout: float | None) -> None:
         """Wait without the lock, and take in what came with it."""
@@ -263,7 +266,8 @@ class Link(Binding):
         except OSError as failure:
             error = failure
         finally:
-            self.come_first()
+            if not self.lock.acquire(blocking=False):
+                self.come_first()
             self._is_reading = False
             self._reads += 1
             if self._waiting:

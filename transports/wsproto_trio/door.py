@@ -90,7 +90,8 @@ class _Door(Generic[_P]):
         limit = self._plan.opening_timeout
         steps = self._plan.where.introduction(address, secure=self._ssl is not None)
         try:
-            with trio.fail_at(math.inf if limit is None else since + limit):
+            with trio.fail_at(math.inf if limit is None else since + limit) as scope:
+                self._server.reception.introduce(stream, scope.cancel)
                 opened, proxied = await _walk(steps, stream, self._ssl)
         except BaseException as error:
             await trio.aclose_forcefully(stream)

@@ -6,8 +6,8 @@ The coroutines below await nothing but their link, so they are the same everywhe
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar, cast
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast
 
 from .._errors import ConnectionClosedOK
 from .._events import CloseReport, Event, Fragment
@@ -79,7 +79,7 @@ class Peer(Protocol):
         """The next message."""
         ...
 
-    def __aiter__(self) -> Self: ...
+    def __aiter__(self) -> AsyncIterator[Message]: ...
     async def __anext__(self) -> Message: ...
     async def ping(self, payload: Buffer | None = None) -> float:
         """The round trip in seconds."""
@@ -124,7 +124,7 @@ class AsyncLink(Protocol):
         """Drop the transport at once."""
         ...
 
-    async def until(self, attempt: Callable[[], _T | None]) -> _T:
+    def until(self, attempt: Callable[[], _T | None]) -> Awaitable[_T]:
         """The first result of ``attempt`` that is not ``None``: tried at once, and again after every input.
 
         Nothing may be awaited between that result and the return, so that cancelling it loses nothing.
@@ -150,6 +150,7 @@ class AsyncPeer(PeerBase[_E]):
     def __init__(self, engine: _E, link: AsyncLink, *, watch: Callable[[Any, Event], None] | None = None) -> None:
         super().__init__(engine, watch=watch)
         self._link = link
+        self._asks_first = not self.is_eager  # what an object holds itself is found faster
         self._takes_whole_messages = engine.receive is Receive.MESSAGES
 
     # --- sending ------------------------------------------------------------------------------------------------------
@@ -160,7 +161,7 @@ class AsyncPeer(PeerBase[_E]):
         Raises :exc:`LocalProtocolError` for text that is not valid Unicode, :exc:`TypeError` for anything that is no
         message, and :exc:`ConnectionClosed`.
         """
-        if not self.is_eager:
+        if self._asks_first:
             await self._link.until(_at_once)
         if not self.engine.send_at_once(message):
             if not self.engine.can_send:
@@ -191,7 +192,7 @@ class AsyncPeer(PeerBase[_E]):
         What arrived before the end is delivered first; then it raises :exc:`ConnectionClosed`. Cancelling it, by a
         time limit for example, loses no message.
         """
-        if not self.is_eager:
+        if self._asks_first:
             await self._link.until(_at_once)
         if not self._takes_whole_messages:
             self.check_mode(Receive.MESSAGES)
@@ -200,22 +201,26 @@ class AsyncPeer(PeerBase[_E]):
             message = await self._link.until(self._take)
         return message  # type: ignore[no-any-return]  # a whole one
 
-    def __aiter__(self) -> Self:
+    def __aiter__(self) -> AsyncIterator[Message]:
         """The messages, until an ordinary close ends the loop; any other end raises :exc:`ConnectionClosedError`."""
         return self
 
     async def __anext__(self) -> Message:
-        if not self.is_eager:
+        if self._asks_first:
             await self._link.until(_at_once)
         if not self._takes_whole_messages:
             self.check_mode(Receive.MESSAGES)
         message: Any = self.engine.message_at_hand()
         if message is None:
-            try:
-                message = await self._link.until(self._take)
-            except ConnectionClosedOK:
-                raise StopAsyncIteration from None
+            message = await self._link.until(self.take_next)
         return message  # type: ignore[no-any-return]  # a whole one
+
+    def take_next(self) -> Message | Fragment | None:
+        """An attempt, for adapters: the next message; raises :exc:`StopAsyncIteration` behind an ordinary close."""
+        try:
+            return self._take()
+        except ConnectionClosedOK:
+            raise StopAsyncIteration from None
 
     # --- liveness and the end -----------------------------------------------------------------------------------------
 
@@ -268,7 +273,7 @@ class AsyncPeer(PeerBase[_E]):
 
     @property
     def _must_wait(self) -> bool:
-        return not (self.is_eager and self.engine.can_send)
+        return self._asks_first or not self.engine.can_send
 
     def _take(self) -> Message | Fragment | None:
         if self.engine.is_flowing:
@@ -293,9 +298,10 @@ class AsyncWebSocket(AsyncPeer[WebSocketEngine], WebSocketBase):
         have not begun to leave. Raises :exc:`LocalProtocolError` for text that is not valid Unicode, :exc:`TypeError`
         for anything that is no message, and :exc:`ConnectionClosed`.
         """
-        if not self.is_eager:
+        if self._asks_first:
             await self._link.until(_at_once)
-        if urgent or not self.engine.send_at_once(message):
+        send_at_once = self.engine.send_at_once
+        if urgent or not send_at_once(message):
             if not self.engine.can_send:
                 await self._link.until(self._room)
             self.engine.send(message, compress=compress, urgent=urgent)

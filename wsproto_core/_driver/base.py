@@ -339,9 +339,7 @@ class EngineBase(Expanding):
 
     def _begin_closing_time(self) -> None:
         """From the first goodbye on, one timer bounds everything up to the end of the transport."""
-        if not self._timers.is_set(Timer.CLOSING):
-            self._timers.set(Timer.CLOSING, self._now, self._timeouts.closing_timeout)
-        self._timers.keep_only(Timer.CLOSING)
+        self._timers.set_alone(Timer.CLOSING, self._now, self._timeouts.closing_timeout)
 
     def _give_up(self, timer: Timer) -> list[Event]:
         """End it now, because ``timer`` fired."""

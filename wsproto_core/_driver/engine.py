@@ -102,10 +102,10 @@ class Engine(EngineBase):
         self._decoder = make_decoder(self._hears_as, receive=self._receive, limits=self._limits, transforms=transforms)
         if transforms or self._pipeline is not None:
             self._backlog = Backlog(SLICE_SIZE if transforms else None)
-        self._control_rate = ControlRate(self._limits.control_frame_rate, now)
         self._decoder.control_allowance = self._limits.control_frame_rate
+        self._control_rate = ControlRate(self._limits.control_frame_rate, now)
         self._last_activity = now
-        self._timers.clear(Timer.OPENING)
+        self._timers.clear_all()  # the opening timer was the only one
         self._timers.set(Timer.PING, now, self._timeouts.ping_interval)
         self._timers.set(Timer.IDLE, now, self._timeouts.idle_timeout)
         if not rest:
@@ -149,7 +149,8 @@ class Engine(EngineBase):
         if messages > 0 or decoder.in_message:
             self._last_activity = self._now
             self._statistics.messages_received += self._whole_messages(events) if self._has_parts else messages
-        self._answer_controls(events)
+        if events:
+            self._answer_controls(events)
         self._conclude(conclusion(decoder), events, had_messages=messages > 0)
         return events
 

@@ -301,7 +301,7 @@ class PeerBase(Generic[_E]):
         """Remember what :meth:`opening_outcome` needs to know, and let ``watch`` know."""
         if isinstance(event, Accepted):
             self.opened()
-        elif isinstance(event, Rejected | Redirected):
+        elif isinstance(event, (Rejected, Redirected)):  # a union would be made anew for every event
             self._refusal = event
         if self._watch is not None:
             self._watch(self, event)

@@ -26,8 +26,10 @@ ProcessRequest: TypeAlias = Callable[[_A, Request], Awaitable[Response | None] |
 
 #: Connections beyond the maximum that are still told so, rather than dropped.
 _MAX_TURNED_AWAY: Final = 100
-#: Seconds in which the first bytes of who has just connected arrive.
+#: Seconds in which the first bytes of who has just connected arrive, and in which whoever means to speak is introduced:
+#: a proxy's header comes at once, and a handshake of TLS takes two ways there and back.
 _MOMENT: Final = 0.1
+_INTRODUCTION: Final = 1.0
 _SWITCHING_PROTOCOLS: Final = 101
 #: Levels of the standard library's logging.
 _DEBUG: Final = 10
@@ -147,19 +149,30 @@ class Reception(Generic[_P]):
         """The end of a server that :attr:`is_closing` and has said goodbye to those who are open: how many seconds to
         wait for everyone, and whom to drop then.
 
-        Who has connected and not begun to speak gets a moment; handshakes that have begun, and who was being introduced
-        when that began, the whole ``grace_period``.
+        Who has connected and not begun to speak gets a moment. Who is being introduced gets a second, for that and for
+        the first words behind it: nobody knows whether it says anything at all, and silence holds no server up.
+        Handshakes that have begun get the whole ``grace_period``.
         """
-        moment = min(grace_period, _MOMENT)
-        return [(moment, self._silent), (grace_period - moment, self._last)]
+        moment, introduction = min(grace_period, _MOMENT), min(grace_period, _INTRODUCTION)
+        return [
+            (moment, self._silent),
+            (introduction - moment, self._unheard),
+            (grace_period - introduction, self._last),
+        ]
 
     def _silent(self) -> set[_P]:
+        """Who has not begun to speak, though nobody had to introduce it."""
         engines = [(peer, peer.engine) for peer in self._everyone - self._introduced_late]
         return {
             peer
             for peer, engine in engines
             if engine.state is State.CONNECTING and not engine.statistics.bytes_received
         }
+
+    def _unheard(self) -> set[_P]:
+        """Who has not begun to speak. There is no time left for introductions."""
+        self._introduced_late.clear()
+        return self._silent()
 
     def _last(self) -> set[_P]:
         self.is_closed = True
@@ -197,6 +210,8 @@ class AsyncReception(Reception[_A]):
         self._process_request = process_request
         self._spawn = spawn
         self._log = log
+        # Visitors that are being introduced, and what puts an end to it.
+        self._introductions: dict[object, Callable[[], object]] = {}
 
     def approach(self, visitor: object) -> bool:
         """Count ``visitor``, a connection that has to be introduced first: it takes a place like any other.
@@ -208,8 +223,13 @@ class AsyncReception(Reception[_A]):
             self._places.give_back(visitor)
         return is_welcome
 
+    def introduce(self, visitor: object, cut_off: Callable[[], object]) -> None:
+        """The introduction of ``visitor`` has begun. ``cut_off`` puts an end to it, if the server cannot wait."""
+        self._introductions[visitor] = cut_off
+
     def retreat(self, visitor: object, address: object, error: BaseException) -> None:
         """``visitor``, who connected from ``address``, is gone: nothing came of its introduction."""
+        self._introductions.pop(visitor, None)
         self._places.give_back(visitor)
         self._tally.visitor_left(None)
         self._log.log(_DEBUG, "%s was dropped, and no connection yet: %r", address, error)
@@ -218,7 +238,10 @@ class AsyncReception(Reception[_A]):
         """Count ``peer``, in the place of ``visitor`` if it was one. One whose protocol has no handshake is let in at
         once, or told to try again later.
         """
-        self._places.pass_on(visitor, peer)
+        if visitor is not None:
+            self._places.pass_on(visitor, peer)
+            if self._introductions.pop(visitor, None) is not None and self.is_closing:
+                self._introduced_late.add(peer)
         goes_on = super().arrive(peer)
         if goes_on and peer.state is State.OPEN:
             self._welcome(peer)
@@ -234,6 +257,11 @@ class AsyncReception(Reception[_A]):
             case _:
                 pass
 
+    def _unheard(self) -> set[_A]:
+        for cut_off in tuple(self._introductions.values()):
+            cut_off()
+        return super()._unheard()
+
     def _welcome(self, peer: _A) -> None:
         if self.welcomes(peer):
             self._serve(peer)
@@ -242,8 +270,11 @@ class AsyncReception(Reception[_A]):
 
     def _decide(self, peer: _A, request: Request) -> None:
         """Find the answer to a request: at once where that is possible."""
+        if self._process_request is None:
+            self._answer(peer, None)
+            return
         answer: Awaitable[Response | None] | Response | None = self.early_answer(peer)
-        if answer is None and self._process_request is not None:
+        if answer is None:
             try:
                 answer = self._process_request(peer, request)
             except Exception as error:

@@ -45,6 +45,8 @@ class ServerConnection(Connection):
     Raises :exc:`ValueError` or :exc:`TypeError`, naming the argument.
     """
 
+    __slots__ = ("_early", "_policy", "_reader", "_refusing", "_speaks_http", "request", "response")
+
     def __init__(
         self,
         *,
@@ -59,12 +61,45 @@ class ServerConnection(Connection):
         pipeline: PipelineSession | None = None,
         now: float | None = None,
     ) -> None:
-        limits = wire_limits(limits, pipeline)
-        self._policy: ServerPolicy | None = ServerPolicy(  # until the request is accepted
-            origins=origins, hosts=hosts, subprotocols=subprotocols, extensions=tuple(extensions), limits=limits
+        policy = ServerPolicy(
+            origins=origins,
+            hosts=hosts,
+            subprotocols=subprotocols,
+            extensions=tuple(extensions),
+            limits=wire_limits(limits, pipeline),
         )
+        self._begin(policy, timeouts, receive, fragment_size, pipeline, now)
+
+    @classmethod
+    def by_policy(
+        cls,
+        policy: ServerPolicy,
+        timeouts: Timeouts,
+        receive: Receive,
+        pipeline: PipelineSession | None,
+        now: float,
+    ) -> Self:
+        """A connection of a server whose rules are the same for all: they are checked once. For plans.
+
+        ``policy.limits`` are those of the wire, where there is a pipeline.
+        """
+        self = cls.__new__(cls)
+        self._begin(policy, timeouts, receive, DEFAULT_FRAGMENT_SIZE, pipeline, now)
+        return self
+
+    def _begin(
+        self,
+        policy: ServerPolicy,
+        timeouts: Timeouts,
+        receive: Receive,
+        fragment_size: int,
+        pipeline: PipelineSession | None,
+        now: float | None,
+    ) -> None:
+        # Until the request is accepted.
+        self._policy: ServerPolicy | None = policy
         # Until the request has come.
-        self._reader: RequestReader | None = RequestReader(limits)
+        self._reader: RequestReader | None = RequestReader(policy.limits)
         # Whether request and response go over this transport: not where somebody else has parsed the one.
         self._speaks_http = True
         # What a client sent before it was answered, which it must not, but which is not lost.
@@ -77,7 +112,7 @@ class ServerConnection(Connection):
         self.response: Response | None = None
         super().__init__(
             Role.SERVER,
-            limits=limits,
+            limits=policy.limits,
             timeouts=timeouts,
             receive=receive,
             fragment_size=fragment_size,

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from .._config import Limits, Timeouts
-from .._handshake.policy import OriginRule
+from .._handshake.policy import OriginRule, ServerPolicy
 from .._handshake.proxy_protocol import ProxiedFrom, TrustedProxies
 from .._types import Receive, Role
 from .introduction import IntroductionStep, introduce
 from .recorder import Recorder, attaching
-from .sealing import sessions
+from .sealing import sessions, wire_limits
 from .server import ServerConnection
 
 if TYPE_CHECKING:
@@ -146,16 +145,15 @@ class ServePlan:
         self.opening_timeout: float | None = timeouts.opening_timeout
         self._seal = sessions(pipeline, Role.SERVER, entropy, limits, ordered=True)
         known = [*extensions, *([compression] if compression is not None else [])]
-        self._make = partial(
-            ServerConnection,
+        self._policy = ServerPolicy(
             origins=origins,
             hosts=hosts,
             subprotocols=subprotocols,
             extensions=known,
-            limits=limits,
-            timeouts=timeouts,
-            receive=receive,
+            limits=wire_limits(limits, self._seal()),
         )
+        self._timeouts = timeouts
+        self._receive = receive
         self._attach = attaching(
             recorder, limits=limits, timeouts=timeouts, extensions=known, sealed=pipeline is not None
         )
@@ -163,7 +161,7 @@ class ServePlan:
 
     def engine(self, now: float) -> ServerConnection:
         """A fresh engine for a new connection."""
-        engine = self._make(pipeline=self._seal(), now=now)
+        engine = ServerConnection.by_policy(self._policy, self._timeouts, self._receive, self._seal(), now)
         if self._attach is not None:
             self._attach(engine, now=now)
         return engine

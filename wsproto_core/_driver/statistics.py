@@ -9,7 +9,7 @@ from typing import Final
 
 from .histogram import Histogram
 
-__all__ = ["Latency", "RoundTrips", "Statistics", "snapshot"]
+__all__ = ["Latency", "RoundTrips", "Statistics", "include", "snapshot"]
 
 #: Percentiles look at this many of the latest round trips.
 _WINDOW: Final = 256
@@ -68,6 +68,18 @@ def snapshot(counted: Statistics, *, messages_sent: int, bytes_sent: int) -> Sta
         pongs_received=counted.pongs_received,
         pongs_sent=counted.pongs_sent,
     )
+
+
+def include(total: Statistics, more: Statistics) -> None:
+    """Add ``more`` to ``total``; a loop over the names takes twice as long."""
+    total.messages_received += more.messages_received
+    total.messages_sent += more.messages_sent
+    total.bytes_received += more.bytes_received
+    total.bytes_sent += more.bytes_sent
+    total.pings_received += more.pings_received
+    total.pings_sent += more.pings_sent
+    total.pongs_received += more.pongs_received
+    total.pongs_sent += more.pongs_sent
 
 
 class RoundTrips:

@@ -7,7 +7,6 @@ are looked at when somebody asks. So it costs the same however many there have b
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -15,11 +14,10 @@ from .._errors import ConnectionTimeout
 from .._events import CloseReport
 from .._types import Initiator
 from .histogram import Histogram
-from .statistics import Latency, Statistics
+from .statistics import Latency, Statistics, include
 
 __all__ = ["Clients", "Countable", "RoundTripSum", "Tally"]
 
-_TRAFFIC: Final = tuple(Statistics.__dataclass_fields__)
 #: Of the connections that were there, this many are looked at with each new one, whether they still are.
 _LOOKS: Final = 2
 
@@ -109,7 +107,7 @@ class Tally:
     def add_traffic(self, peer: Countable) -> None:
         """Add what ``peer`` has counted up to now."""
         latency = peer.latency
-        _add(self.traffic, peer.statistics, _TRAFFIC)
+        include(self.traffic, peer.statistics)
         if latency is not None:
             self.round_trips.include(RoundTripSum.of(latency))
 
@@ -129,8 +127,9 @@ class Tally:
 
     def include(self, other: Tally) -> None:
         """Add the sums of ``other``."""
-        _add(self, other, _SUMS)
-        _add(self.traffic, other.traffic, _TRAFFIC)
+        for name in _SUMS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        include(self.traffic, other.traffic)
         self.round_trips.include(other.round_trips)
 
     def copy(self) -> Tally:
@@ -141,12 +140,6 @@ class Tally:
 
 #: The counts of a tally itself.
 _SUMS: Final = tuple(name for name, item in Tally.__dataclass_fields__.items() if item.type == "int")
-
-
-def _add(sums: object, others: object, names: Sequence[str]) -> None:
-    for name in names:
-        if count := getattr(others, name):
-            setattr(sums, name, getattr(sums, name) + count)
 
 
 def _is_decision(report: CloseReport) -> bool:

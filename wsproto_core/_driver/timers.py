@@ -19,11 +19,12 @@ class Timers:
 
     def set(self, timer: Timer, now: float, timeout: float | None) -> None:
         """Let ``timer`` fire ``timeout`` seconds after ``now``; ``None`` clears it."""
-        if timeout is None:
+        deadlines = self._deadlines
+        if timeout is not None:
+            deadlines[timer] = deadline = now + timeout
+            self.next_deadline = deadline if len(deadlines) == 1 else min(deadlines.values())
+        elif timer in deadlines:
             self.clear(timer)
-            return
-        self._deadlines[timer] = now + timeout
-        self.next_deadline = min(self._deadlines.values())
 
     def clear(self, *timers: Timer) -> None:
         """Forget ``timers``, set or not."""
@@ -32,12 +33,15 @@ class Timers:
             deadlines.pop(timer, None)
         self.next_deadline = min(deadlines.values()) if deadlines else None
 
-    def keep_only(self, timer: Timer) -> None:
-        """Forget every other timer."""
+    def set_alone(self, timer: Timer, now: float, timeout: float | None) -> None:
+        """Forget every other timer, and let ``timer`` fire as :meth:`set` says, unless it is set already."""
         deadline = self._deadlines.get(timer)
-        self.clear_all()
-        if deadline is not None:
-            self._deadlines[timer] = self.next_deadline = deadline
+        self._deadlines.clear()
+        self.next_deadline = deadline
+        if deadline is None:
+            self.set(timer, now, timeout)
+        else:
+            self._deadlines[timer] = deadline
 
     def clear_all(self) -> None:
         self._deadlines.clear()

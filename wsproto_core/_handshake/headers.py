@@ -49,13 +49,13 @@ def is_token(text: str) -> bool:
 
 def options(lines: Iterable[str]) -> list[str]:
     """The elements of a list whose elements are compared without regard to case, like ``Connection``; in lower case."""
-    elements = (element.strip(_BLANK) for line in lines for element in line.split(","))
-    return [element.lower() for element in elements if element]  # RFC 9110 §5.6.1.2: empty elements do not count
+    return _elements_of(",".join(lines).lower())
 
 
 def has_option(lines: Iterable[str], option: str) -> bool:
     """Whether the list spread over ``lines`` names ``option`` (given in lower case)."""
-    return option in options(lines)
+    value = ",".join(lines).lower()
+    return value == option or option in _elements_of(value)  # nearly always it is alone
 
 
 def parse_subprotocols(lines: Sequence[str]) -> tuple[str, ...]:
@@ -130,8 +130,10 @@ class _Scanner:
         return self._at == len(self._text)
 
     def skip(self, characters: str) -> None:
-        while not self.ended() and self._text[self._at] in characters:
-            self._at += 1
+        text, at = self._text, self._at
+        while at < len(text) and text[at] in characters:
+            at += 1
+        self._at = at
 
     def take(self, character: str) -> bool:
         """Step over ``character`` and the blanks around it, if it comes next."""
@@ -160,6 +162,11 @@ class _Scanner:
             raise ValueError(f"expected a token between the quotes at position {start}")
         self._at = match.end()
         return value
+
+
+def _elements_of(value: str) -> list[str]:
+    parts = value.split(",")
+    return [element for part in parts if (element := part.strip(_BLANK))]  # RFC 9110 §5.6.1.2: empty ones do not count
 
 
 def _elements(scanner: _Scanner) -> Iterator[ExtensionHeader]:

@@ -5,7 +5,8 @@ it decides nothing about WebSocket. A reader holds at most ``Limits.header_size`
 besides what follows a complete head in the same read.
 
 An opening handshake is two heads and no body: h11's events judge their parts, without the machine of an
-``h11.Connection``. That is made for what it knows best: informational responses, and bodies.
+``h11.Connection``. That is made for what it knows best: informational responses, and bodies. A request of the usual
+shape does not come that far: ``ordinary`` recognizes it.
 
 A connection carries one request and one response. A refusal therefore says ``Connection: close``, and the end of the
 connection delimits a body that is streamed: no chunks, and HTTP/1.0 understands it too.
@@ -25,9 +26,10 @@ import h11
 from .._config import Limits
 from .._errors import RemoteProtocolError
 from .._events import Request
-from .._headers import COMMON_WORDS, Headers, checked_headers
+from .._headers import Headers, received_headers
 from .._violations import Violation
 from .head import HeadOffences, HeadReader
+from .ordinary import read_ordinary
 from .outcome import Response
 from .server import MAX_TARGET_SIZE
 
@@ -74,16 +76,12 @@ _RESPONSE_OFFENCES: Final = HeadOffences(
 class RequestReader:
     """Reads one request head. It is not to be fed again once it has returned a request or raised."""
 
+    __slots__ = ("_head", "_limits", "_trailing")
+
     def __init__(self, limits: Limits) -> None:
-        target_size = min(MAX_TARGET_SIZE, limits.header_size)
-        self._head = HeadReader(
-            size=limits.header_size,
-            first_line_size=target_size + _REQUEST_LINE_MARGIN,
-            max_headers=limits.max_headers,
-            offences=_REQUEST_OFFENCES,
-            check_first_line=partial(_check_request_line, target_size=target_size),
-            max_empty_lines=1,  # RFC 9112 §2.2: a server should ignore at least one
-        )
+        self._limits = limits
+        # Made for a head that is not ordinary, or not complete at once.
+        self._head: HeadReader | None = None
         self._trailing = b""
 
     def feed(self, data: bytes) -> Request | None:
@@ -91,6 +89,12 @@ class RequestReader:
 
         Raises :exc:`RemoteProtocolError` as early as the bytes allow.
         """
+        if self._head is None:
+            ordinary = read_ordinary(data, self._limits, self._target_size)
+            if ordinary is not None:
+                request, self._trailing = ordinary
+                return request
+            self._head = self._careful_reader()
         rest = self._head.feed(data)
         if rest is None:
             return None
@@ -102,12 +106,26 @@ class RequestReader:
 
         Raises :exc:`RemoteProtocolError` if it had begun one; without a single byte there is nobody to answer.
         """
-        if self._head.pending:
+        if self._head is not None and self._head.pending:
             raise RemoteProtocolError(Violation.BAD_REQUEST, "the request ends within its head")
 
     def trailing(self) -> bytes:
         """What came after the head in the same read."""
         return self._trailing
+
+    @property
+    def _target_size(self) -> int:
+        return min(MAX_TARGET_SIZE, self._limits.header_size)
+
+    def _careful_reader(self) -> HeadReader:
+        return HeadReader(
+            size=self._limits.header_size,
+            first_line_size=self._target_size + _REQUEST_LINE_MARGIN,
+            max_headers=self._limits.max_headers,
+            offences=_REQUEST_OFFENCES,
+            check_first_line=partial(_check_request_line, target_size=self._target_size),
+            max_empty_lines=1,  # RFC 9112 §2.2: a server should ignore at least one
+        )
 
 
 class ResponseReader:
@@ -327,12 +345,8 @@ def _offence(error: h11.ProtocolError, violation: Violation) -> RemoteProtocolEr
 
 def _decoded(head: h11.Request | h11.Response | h11.InformationalResponse) -> Headers:
     # raw_items() keeps the names as sent.
-    return checked_headers(
-        [
-            (COMMON_WORDS.get(name) or name.decode("ascii"), COMMON_WORDS.get(value) or value.decode("latin-1"))
-            for name, value in head.headers.raw_items()
-        ]
-    )
+    items = head.headers.raw_items()
+    return received_headers([(name.decode("ascii"), value.decode("latin-1")) for name, value in items])
 
 
 def _framing(response: Response) -> list[tuple[str, str]]:
@@ -344,8 +358,8 @@ def _framing(response: Response) -> list[tuple[str, str]]:
 
 
 def _message(first_line: str, headers: Headers, added: Sequence[tuple[str, str]] = ()) -> bytes:
-    fields = [f"{name}: {value}" for name, value in (*headers.lines(), *added)]
-    return "\r\n".join([first_line, *fields, "", ""]).encode("latin-1")
+    fields = "".join([f"{name}: {value}\r\n" for name, value in (*headers.lines(), *added)])
+    return f"{first_line}\r\n{fields}\r\n".encode("latin-1")
 
 
 def phrase(status: int) -> str:

@@ -5,9 +5,9 @@ What lives here: three functions of a key. Which header holds it, and how often,
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
+from binascii import b2a_base64
 from collections.abc import Callable
 from typing import Final
 
@@ -21,14 +21,14 @@ _KEY: Final = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")
 
 def make_key(entropy: Callable[[int], bytes]) -> str:
     """A new key: 16 bytes from ``entropy`` in base64 (RFC 6455 §4.1)."""
-    return base64.b64encode(entropy(_NONCE_SIZE)).decode()
+    return b2a_base64(entropy(_NONCE_SIZE), newline=False).decode("ascii")
 
 
 def accept_token(key: str) -> str:
     """What ``Sec-WebSocket-Accept`` must say to a key (RFC 6455 §4.2.2). The key is ASCII."""
     # The protocol prescribes SHA-1, and nothing secret rests on it (RFC 6455 §10.8).
     digest = hashlib.sha1(key.encode("ascii") + _GUID, usedforsecurity=False).digest()
-    return base64.b64encode(digest).decode()
+    return b2a_base64(digest, newline=False).decode("ascii")
 
 
 def is_valid_key(key: str) -> bool:

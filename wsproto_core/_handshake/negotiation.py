@@ -15,6 +15,7 @@ from .._violations import Violation
 from .headers import ExtensionHeader, format_extensions, is_token, parse_extensions
 
 __all__ = [
+    "NO_EXTENSIONS",
     "Negotiated",
     "Subprotocols",
     "accept_extensions",
@@ -38,7 +39,8 @@ class Negotiated(NamedTuple):
     names: tuple[str, ...]
 
 
-_NOTHING: Final = Negotiated(None, (), ())
+#: What both sides agree on where there is nothing to negotiate.
+NO_EXTENSIONS: Final = Negotiated(None, (), ())
 
 
 def choose_subprotocol(offered: tuple[str, ...], supported: Subprotocols) -> str | None:
@@ -47,7 +49,10 @@ def choose_subprotocol(offered: tuple[str, ...], supported: Subprotocols) -> str
     Raises :exc:`LocalProtocolError` if a callable answers what was not offered.
     """
     if not callable(supported):
-        return next((name for name in supported if name in offered), None)
+        for name in supported:
+            if name in offered:
+                return name
+        return None
     chosen = supported(offered)
     if chosen is not None and chosen not in offered:
         raise LocalProtocolError(f"subprotocols: the function chose {chosen!r}, which the client does not offer")
@@ -70,7 +75,7 @@ def accept_extensions(offers: Sequence[ExtensionHeader], extensions: Iterable[Ex
     an earlier one has already is declined (RFC 6455 §9.1).
     """
     if not offers:
-        return _NOTHING
+        return NO_EXTENSIONS
     waiting = {extension.name: extension for extension in extensions}
     answers: list[ExtensionHeader] = []
     transforms: list[MessageTransform] = []
@@ -91,7 +96,7 @@ def confirm_extensions(lines: Sequence[str], extensions: Iterable[Extension], li
     """
     answers = _parse_answers(lines)
     if not answers:
-        return _NOTHING
+        return NO_EXTENSIONS
     waiting = {extension.name: extension for extension in extensions}
     transforms: list[MessageTransform] = []
     for name, answered in answers:

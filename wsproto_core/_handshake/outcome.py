@@ -6,6 +6,7 @@ What lives here has no behaviour; ``server`` makes both, ``client`` judges the f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .._extensions.base import MessageTransform
 from .._headers import Headers, HeadersLike
@@ -28,13 +29,12 @@ class Response:
 
     def __init__(self, status: int, headers: HeadersLike = (), body: bytes = b"", *, streamed: bool = False) -> None:
         object.__setattr__(self, "status", status)
-        object.__setattr__(self, "headers", Headers(headers))
+        object.__setattr__(self, "headers", headers if isinstance(headers, Headers) else Headers(headers))
         object.__setattr__(self, "body", body)
         object.__setattr__(self, "streamed", streamed)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
+class Agreement(NamedTuple):
     """An accepted handshake: what was sent or received, and what holds from now on."""
 
     response: Response

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from itertools import chain
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from .._config import Limits
 from .._errors import LocalProtocolError
 from .._events import Request
 from .._headers import Headers, HeadersLike, checked_headers, values_by_name
 from .._violations import Violation
 from .headers import credentials_from, has_option, parse_extensions, parse_subprotocols
 from .keys import accept_token, is_valid_key
-from .negotiation import Negotiated, accept_extensions, choose_subprotocol
+from .negotiation import NO_EXTENSIONS, Negotiated, accept_extensions, choose_subprotocol
 from .outcome import Agreement, Response
 from .policy import ServerPolicy, allows_host, allows_origin
 from .uri import parse_authority
@@ -51,19 +53,24 @@ BY_POLICY: Final = ByPolicy.BY_POLICY
 def judge(request: Request, policy: ServerPolicy) -> Request:
     """``request`` with its subprotocols, credentials, violation and detail filled in.
 
-    The violation is the first one in the order of the table below, or ``None``. The detail is made of this library's
+    The violation is the first one in the order of the checks below, or ``None``. The detail is made of this library's
     own words: it never repeats what the client sent.
     """
-    values = values_by_name(request.headers)
-    violation, detail = _first_violation(_Case(request, policy, values, _is_multiplexed(request)))
+    case = _Case(request, policy, values_by_name(request.headers), _is_multiplexed(request))
+    violation, detail = _first_finding(case) or (None, "")
+    subprotocols = _readable_subprotocols(case.values.get("sec-websocket-protocol", ()))
+    credentials = credentials_from(case.values.get("authorization", ()))
+    judged = (subprotocols, credentials, violation, detail)
+    if judged == (request.subprotocols, request.credentials, request.violation, request.detail):
+        return request  # nearly always: nothing was to be filled in
     return Request(  # not replace(), which takes three times as long
         method=request.method,
         target=request.target,
         headers=request.headers,
         http_version=request.http_version,
         protocol=request.protocol,
-        subprotocols=_readable_subprotocols(values.get("sec-websocket-protocol", ())),
-        credentials=credentials_from(values.get("authorization", ())),
+        subprotocols=subprotocols,
+        credentials=credentials,
         violation=violation,
         detail=detail,
     )
@@ -81,19 +88,17 @@ def accept(
     offered, for ``headers`` that the handshake sends itself (naming them), and for characters that no header may hold.
     """
     chosen = _chosen_subprotocol(request, policy, subprotocol)
-    extra = _checked_headers(headers, _is_handshake_header)
-    offers = parse_extensions(request.headers.all("sec-websocket-extensions"))
-    negotiated = accept_extensions(offers, policy.extensions, policy.limits)
-    own = [*_switch(request), *_answers(chosen, negotiated)]
-    return Agreement(
-        # RFC 8441 §5: a 2xx status takes the place of 101.
-        response=Response(
-            status=200 if _is_multiplexed(request) else 101, headers=checked_headers([*own, *extra.lines()])
-        ),
-        subprotocol=chosen,
-        transforms=negotiated.transforms,
-        extensions=negotiated.names,
-    )
+    extra = _checked_headers(headers, _is_handshake_header) if headers else _NO_HEADERS
+    negotiated = _negotiated(request, policy) if policy.extensions else NO_EXTENSIONS
+    lines = [] if _is_multiplexed(request) else _switch(request)
+    status = 101 if lines else 200  # RFC 8441 §5: a 2xx status takes the place of 101
+    if chosen is not None:
+        lines.append(("Sec-WebSocket-Protocol", chosen))
+    if negotiated.header is not None:
+        lines.append(("Sec-WebSocket-Extensions", negotiated.header))
+    lines += extra.lines()
+    response = Response(status, checked_headers(lines))
+    return Agreement(response, chosen, negotiated.transforms, negotiated.names)
 
 
 def refuse(violation: Violation, detail: str = "", *, http_version: str = "1.1") -> Response:
@@ -142,132 +147,105 @@ class _Case(NamedTuple):
     #: Whether it came by HTTP/2 or HTTP/3, as an extended CONNECT (RFC 8441 §4).
     is_multiplexed: bool
 
-    def all(self, name: str) -> Sequence[str]:
-        return self.values.get(name, ())
+
+#: The rule that is broken, and what is wrong in words, empty where the rule says it all; ``None`` if none is.
+Finding: TypeAlias = tuple[Violation, str] | None
 
 
-#: What is wrong, in words; empty where the violation says it all, ``None`` if nothing is.
-Check: TypeAlias = Callable[[_Case], str | None]
+def _first_finding(case: _Case) -> Finding:
+    return (
+        _oversize(case.request, case.policy.limits)
+        or _wrong_line(case)
+        or _wrong_host(case)
+        or _no_switch(case)
+        or _request_body(case)
+        or _wrong_version_or_key(case)
+        or _malformed_offer(case)
+        or _strange_origin(case)
+    )
 
 
-def _target_size(case: _Case) -> str | None:
-    return "" if len(case.request.target) > min(MAX_TARGET_SIZE, case.policy.limits.header_size) else None
+def _oversize(request: Request, limits: Limits) -> Finding:
+    lines = request.headers.lines()
+    if len(request.target) > min(MAX_TARGET_SIZE, limits.header_size):
+        return Violation.TARGET_TOO_LONG, ""
+    if len(lines) > limits.max_headers:
+        return Violation.TOO_MANY_HEADERS, ""
+    if sum(map(len, chain.from_iterable(lines))) > limits.header_size:
+        return Violation.HEADERS_TOO_BIG, ""
+    return None
 
 
-def _header_count(case: _Case) -> str | None:
-    return "" if len(case.request.headers.lines()) > case.policy.limits.max_headers else None
-
-
-def _header_size(case: _Case) -> str | None:
-    size = sum([len(name) + len(value) for name, value in case.request.headers.lines()])
-    return "" if size > case.policy.limits.header_size else None
-
-
-def _method(case: _Case) -> str | None:
+def _wrong_line(case: _Case) -> Finding:
     extended = case.is_multiplexed and case.request.protocol is not None
-    return None if case.request.method == ("CONNECT" if extended else "GET") else ""  # RFC 8441 §4
-
-
-def _http_version(case: _Case) -> str | None:
+    if case.request.method != ("CONNECT" if extended else "GET"):  # RFC 8441 §4
+        return Violation.METHOD_NOT_GET, ""
     major, _dot, minor = case.request.http_version.partition(".")
-    return None if major in _MULTIPLEXED or (major == "1" and minor > "0") else ""
+    if not case.is_multiplexed and (major != "1" or minor <= "0"):
+        return Violation.HTTP_VERSION, ""
+    return None
 
 
-def _host(case: _Case) -> str | None:
-    lines = case.all("host")
+def _wrong_host(case: _Case) -> Finding:
+    lines, allowed = case.values.get("host", ()), case.policy.hosts
     if len(lines) != 1:
-        return f"there are {len(lines)}"
-    return _complaint(parse_authority, lines[0])
+        return Violation.BAD_HOST, f"there are {len(lines)}"
+    try:
+        host, port = parse_authority(lines[0])
+    except ValueError as error:
+        return Violation.BAD_HOST, str(error)
+    return None if allowed is None or allows_host(host, port, allowed) else (Violation.HOST_NOT_ALLOWED, "")
 
 
-def _allowed_host(case: _Case) -> str | None:
-    hosts = case.policy.hosts
-    return None if hosts is None or allows_host(*parse_authority(case.all("host")[0]), hosts) else ""
-
-
-def _upgrade(case: _Case) -> str | None:
+def _no_switch(case: _Case) -> Finding:
+    """Whether the request asks for WebSocket, in the words of its version of HTTP."""
     if case.is_multiplexed:
-        protocol = case.request.protocol or ""
-        return None if protocol.lower() == "websocket" else "the request is not an extended CONNECT"
-    return None if has_option(case.all("upgrade"), "websocket") else ""
+        is_websocket = (case.request.protocol or "").lower() == "websocket"
+        return None if is_websocket else (Violation.NO_UPGRADE, "the request is not an extended CONNECT")
+    if not has_option(case.values.get("upgrade", ()), "websocket"):
+        return Violation.NO_UPGRADE, ""
+    return None if has_option(case.values.get("connection", ()), "upgrade") else (Violation.BAD_CONNECTION, "")
 
 
-def _connection(case: _Case) -> str | None:
-    return None if case.is_multiplexed or has_option(case.all("connection"), "upgrade") else ""
+def _request_body(case: _Case) -> Finding:
+    has_content = "".join(case.values.get("content-length", ())).strip("0")
+    return (Violation.REQUEST_BODY, "") if has_content or case.values.get("transfer-encoding", ()) else None
 
 
-def _no_body(case: _Case) -> str | None:
-    has_content = any(length.strip("0") for length in case.all("content-length"))
-    return "" if has_content or case.all("transfer-encoding") else None
-
-
-def _version(case: _Case) -> str | None:
-    # RFC 6455 §11.3.5: the header must not come twice in a request.
-    lines = case.all("sec-websocket-version")
-    return None if len(lines) == 1 and lines[0] == _VERSION else ""
-
-
-def _key(case: _Case) -> str | None:
+def _wrong_version_or_key(case: _Case) -> Finding:
+    # RFC 6455 §11.3.5: the version must not come twice in a request. It goes before the key: earlier versions of the
+    # protocol had other keys (RFC 6455 §4.4).
+    versions, keys = case.values.get("sec-websocket-version", ()), case.values.get("sec-websocket-key", ())
+    if len(versions) != 1 or versions[0] != _VERSION:
+        return Violation.UNSUPPORTED_VERSION, ""
     if case.is_multiplexed:
-        return None  # RFC 8441 §5: the header is not used
-    keys = case.all("sec-websocket-key")
+        return None  # RFC 8441 §5: the key is not used
     if len(keys) != 1:
-        return f"there are {len(keys)}"  # RFC 6455 §11.3.1
-    return None if is_valid_key(keys[0]) else ""
+        return Violation.BAD_KEY, f"there are {len(keys)}"  # RFC 6455 §11.3.1
+    return None if is_valid_key(keys[0]) else (Violation.BAD_KEY, "")
 
 
-def _subprotocols(case: _Case) -> str | None:
-    return _complaint(parse_subprotocols, case.all("sec-websocket-protocol"))
+def _malformed_offer(case: _Case) -> Finding:
+    violation = Violation.BAD_SUBPROTOCOLS
+    try:
+        parse_subprotocols(case.values.get("sec-websocket-protocol", ()))
+        violation = Violation.BAD_EXTENSIONS
+        parse_extensions(case.values.get("sec-websocket-extensions", ()))
+    except ValueError as error:
+        return violation, str(error)
+    return None
 
 
-def _extensions(case: _Case) -> str | None:
-    return _complaint(parse_extensions, case.all("sec-websocket-extensions"))
-
-
-def _origin(case: _Case) -> str | None:
+def _strange_origin(case: _Case) -> Finding:
     origins = case.policy.origins
     if origins is None:
         return None
-    lines = case.all("origin")
+    lines = case.values.get("origin", ())
     if len(lines) > 1:
-        return "there is more than one"  # RFC 6454 §7.3: a pattern might take the joined values for one
-    return None if allows_origin(lines[0] if lines else None, case.all("host")[0], origins) else ""
-
-
-_CHECKS: Final[tuple[tuple[Violation, Check], ...]] = (
-    (Violation.TARGET_TOO_LONG, _target_size),
-    (Violation.TOO_MANY_HEADERS, _header_count),
-    (Violation.HEADERS_TOO_BIG, _header_size),
-    (Violation.METHOD_NOT_GET, _method),
-    (Violation.HTTP_VERSION, _http_version),
-    (Violation.BAD_HOST, _host),
-    (Violation.HOST_NOT_ALLOWED, _allowed_host),
-    (Violation.NO_UPGRADE, _upgrade),
-    (Violation.BAD_CONNECTION, _connection),
-    (Violation.REQUEST_BODY, _no_body),
-    # Before the key: earlier versions of the protocol had other keys (RFC 6455 §4.4).
-    (Violation.UNSUPPORTED_VERSION, _version),
-    (Violation.BAD_KEY, _key),
-    (Violation.BAD_SUBPROTOCOLS, _subprotocols),
-    (Violation.BAD_EXTENSIONS, _extensions),
-    (Violation.ORIGIN_NOT_ALLOWED, _origin),
-)
-
-
-def _first_violation(case: _Case) -> tuple[Violation | None, str]:
-    for violation, check in _CHECKS:
-        detail = check(case)
-        if detail is not None:
-            return violation, detail
-    return None, ""
-
-
-def _complaint(parse: Callable[..., object], value: object) -> str | None:
-    try:
-        parse(value)
-    except ValueError as error:
-        return str(error)
-    return None
+        # RFC 6454 §7.3: a pattern might take the joined values for one.
+        return Violation.ORIGIN_NOT_ALLOWED, "there is more than one"
+    is_allowed = allows_origin(lines[0] if lines else None, case.values["host"][0], origins)
+    return None if is_allowed else (Violation.ORIGIN_NOT_ALLOWED, "")
 
 
 def _readable_subprotocols(lines: Sequence[str]) -> tuple[str, ...]:
@@ -290,21 +268,18 @@ def _chosen_subprotocol(
     return subprotocol
 
 
+def _negotiated(request: Request, policy: ServerPolicy) -> Negotiated:
+    offers = parse_extensions(request.headers.all("sec-websocket-extensions"))
+    return accept_extensions(offers, policy.extensions, policy.limits)
+
+
 def _switch(request: Request) -> list[tuple[str, str]]:
-    if _is_multiplexed(request):
-        return []  # RFC 8441 §5: Upgrade, Connection and Sec-WebSocket-Accept are not used
-    token = accept_token(request.headers["sec-websocket-key"])
-    return [_UPGRADE, _CONNECTION, ("Sec-WebSocket-Accept", token)]
-
-
-def _answers(subprotocol: str | None, negotiated: Negotiated) -> list[tuple[str, str]]:
-    answers = {"Sec-WebSocket-Protocol": subprotocol, "Sec-WebSocket-Extensions": negotiated.header}
-    return [(name, value) for name, value in answers.items() if value is not None]
+    """What HTTP/1.1 needs; not used by its successors (RFC 8441 §5)."""
+    (key,) = request.headers.all("sec-websocket-key")
+    return [_UPGRADE, _CONNECTION, ("Sec-WebSocket-Accept", accept_token(key))]
 
 
 def _checked_headers(headers: HeadersLike, is_reserved: Callable[[str], bool]) -> Headers:
-    if not headers:
-        return _NO_HEADERS
     try:
         checked = Headers(headers)
     except ValueError as error:
@@ -320,7 +295,7 @@ def _is_handshake_header(name: str) -> bool:
 
 
 def _is_multiplexed(request: Request) -> bool:
-    return _major(request.http_version) in _MULTIPLEXED
+    return request.http_version != "1.1" and _major(request.http_version) in _MULTIPLEXED
 
 
 def _major(http_version: str) -> str:

@@ -22,7 +22,7 @@ DEFAULT_PORTS: Final = MappingProxyType({"ws": 80, "wss": 443})
 
 # A host name has at most 253 characters. The bound comes before IDNA, whose time grows faster than its input.
 _HOST_LENGTH: Final = 255
-_REG_NAME: Final = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+")  # RFC 3986 §3.2.2
+_REG_NAME: Final = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=]++|%[0-9A-Fa-f]{2})++")  # RFC 3986 §3.2.2
 _PORT: Final = re.compile(r"[0-9]{0,5}")
 _FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f]")
 # Everything that RFC 3986 allows in a path or query, and "%", so that what is escaped already stays as it is.
@@ -78,16 +78,15 @@ def parse_authority(text: str) -> tuple[str, int | None]:
 
     Raises :exc:`ValueError`, which does not show ``text``, for anything else.
     """
-    bracketed = text.startswith("[")
-    host, bracket, rest = text[1:].partition("]") if bracketed else (text, "", "")
-    if bracketed and not bracket:
+    if not text.startswith("["):
+        host, _, port = text.partition(":")
+        return _reg_name(host), _port(port)
+    host, bracket, rest = text[1:].partition("]")
+    if not bracket:
         raise ValueError("an IPv6 address lacks its closing bracket")
-    if not bracketed:
-        host, colon, rest = text.partition(":")
-        rest = colon + rest
     if rest and not rest.startswith(":"):
         raise ValueError("something other than a port follows the host")
-    return (_ipv6(host) if bracketed else _reg_name(host)), _port(rest[1:])
+    return _ipv6(host), _port(rest[1:])
 
 
 def _split_target(rest: str) -> tuple[str, str]:
@@ -143,10 +142,10 @@ def _reg_name(host: str) -> str:
 
 
 def _port(text: str) -> int | None:
-    if not _PORT.fullmatch(text):
-        raise ValueError("the port is not a number")
     if not text:
         return None  # RFC 3986 §3.2.3: an empty port is the default one
+    if not _PORT.fullmatch(text):
+        raise ValueError("the port is not a number")
     if int(text) > 65535:
         raise ValueError("the port is greater than 65535")
     return int(text)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 
 from .._codes import CloseCode
@@ -278,7 +278,7 @@ class Waiters(Protocol):
         """Let everybody look again."""
         ...
 
-    async def until(self, attempt: Callable[[], _T | None]) -> _T:
+    def until(self, attempt: Callable[[], _T | None]) -> Awaitable[_T]:
         """The first result of ``attempt`` that is not ``None``: tried at once, and again whenever they are woken."""
         ...
 

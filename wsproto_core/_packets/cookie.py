@@ -13,6 +13,8 @@ __all__ = ["CookieJar"]
 _KEY_SIZE: Final = 32
 #: Seconds that share a cookie; it is good for this time, and up to as long again.
 _SLOT: Final = 30.0
+#: What a client brings that has none yet.
+_NO_COOKIE: Final = bytes(TOKEN_SIZE)
 
 
 class CookieJar:
@@ -29,9 +31,11 @@ class CookieJar:
 
     def is_valid(self, cookie: bytes, address: object, now: float) -> bool:
         """Whether ``cookie`` was made for ``address`` lately, in a time that does not tell how much of it is right."""
+        if cookie == _NO_COOKIE:
+            return False
         slot = int(now // _SLOT)
         is_fresh = hmac.compare_digest(cookie, self._bake(address, slot))
-        return hmac.compare_digest(cookie, self._bake(address, slot - 1)) or is_fresh
+        return is_fresh or hmac.compare_digest(cookie, self._bake(address, slot - 1))
 
     def _bake(self, address: object, slot: int) -> bytes:
         return hmac.digest(self._key, f"{slot} {address!r}".encode(), "sha256")[:TOKEN_SIZE]

@@ -123,7 +123,7 @@ class DatagramPeer(DatagramSession):
         """Take one datagram; return what it means. Never raises for what it holds."""
         data = data if type(data) is bytes else bytes(data)
         if not self.codec.header:
-            return self._receive(len(data), now, lambda: self._message(data))
+            return self._receive(len(data), now, self._message, data)
         packet = parse_packet(data)
         if packet is None:
             self._statistics.malformed += 1
@@ -135,7 +135,7 @@ class DatagramPeer(DatagramSession):
         """Take a datagram of ``size`` bytes that somebody has parsed. For :class:`DatagramServer`."""
         if self._state is State.CONNECTING and packet.kind not in (Kind.COOKIE, Kind.WELCOME):
             return []
-        return self._receive(size, now, lambda: self._take(packet))
+        return self._receive(size, now, self._take, packet)
 
     def transport_lost(self, error: BaseException | None, now: float) -> list[Event]:
         """The socket is gone. ``error`` is what it complained of, if it did."""
@@ -259,6 +259,8 @@ class DatagramPeer(DatagramSession):
         jitter and round trips include the time since the engine was last given it.
         """
         self._now = now if now is not None else self._now
+        if not self._outbox:
+            return []
         datagrams = [self._datagram(kind, body) for kind, body in self._outbox]
         self._statistics.bytes_sent += sum(map(len, datagrams))
         self._discard()

@@ -25,7 +25,16 @@ from .._codes import is_wire_code
 from .._types import MAX_CONTROL_PAYLOAD, Drop
 from .._wire.close_payload import decode_close_payload
 
-__all__ = ["TOKEN_SIZE", "DatagramCodec", "Kind", "Packet", "microseconds", "parse_goodbye", "parse_packet"]
+__all__ = [
+    "TOKEN_SIZE",
+    "DatagramCodec",
+    "Kind",
+    "Packet",
+    "encode_packet",
+    "microseconds",
+    "parse_goodbye",
+    "parse_packet",
+]
 
 TOKEN_SIZE: Final = 16
 _PING_SIZE: Final = 4
@@ -98,7 +107,8 @@ class Kind(IntEnum):
     GOODBYE = 7
 
 
-_KINDS: Final = frozenset(Kind)
+#: By the number that a header tells.
+_KINDS: Final[tuple[Kind, ...]] = tuple(Kind)
 _MESSAGES: Final = frozenset({Kind.MESSAGE, Kind.ECHO})
 
 
@@ -119,8 +129,15 @@ class Packet(NamedTuple):
 
     def encode(self) -> bytes:
         """The datagram."""
-        header = _HEADER.pack(_VERSION | self.kind, self.sequence & _CLOCK, self.timestamp)
-        return header + (b"" if self.echo is None else _ECHO.pack(*self.echo)) + self.body
+        return encode_packet(*self)
+
+
+def encode_packet(
+    kind: Kind, sequence: int, timestamp: int, body: bytes = b"", echo: tuple[int, int] | None = None
+) -> bytes:
+    """The datagram that a :class:`Packet` of the same would be."""
+    header = _HEADER.pack(_VERSION | kind, sequence & _CLOCK, timestamp)
+    return header + body if echo is None else header + _ECHO.pack(*echo) + body
 
 
 def parse_packet(data: bytes) -> Packet | None:
@@ -128,9 +145,10 @@ def parse_packet(data: bytes) -> Packet | None:
     if len(data) < _HEADER.size:
         return None
     first, sequence, timestamp = _HEADER.unpack_from(data)
-    if first & 0xF0 != _VERSION or first & 0x0F not in _KINDS:
+    number: int = first - _VERSION
+    if not 0 <= number < len(_KINDS):
         return None
-    kind = Kind(first & 0x0F)
+    kind = _KINDS[number]
     if kind is not Kind.ECHO:
         body = data[_HEADER.size :]
         return Packet(kind, sequence, timestamp, body) if _fits(kind, len(body)) else None

@@ -19,7 +19,7 @@ from .._headers import Headers
 from .._types import Buffer, State
 from .cookie import CookieJar
 from .datagram import DatagramPeer
-from .packet import DatagramCodec, Kind, Packet, microseconds, parse_packet
+from .packet import DatagramCodec, Kind, encode_packet, microseconds, parse_packet
 from .payload import check_goodbye
 from .session import Address, check_codec
 from .statistics import ServerStatistics
@@ -175,9 +175,10 @@ class DatagramServer:
         self._now = now if now is not None else self._now
         datagrams = list(self._challenges)
         self._challenges.clear()
-        talking, self._talking = self._talking, {}
-        for peer in talking:
-            datagrams += [(datagram, _address(peer)) for datagram in peer.data_to_send(self._now)]
+        if self._talking:
+            talking, self._talking = self._talking, {}
+            for peer in talking:
+                datagrams += [(datagram, _address(peer)) for datagram in peer.data_to_send(self._now)]
         return datagrams
 
     def next_deadline(self) -> float | None:
@@ -215,7 +216,7 @@ class DatagramServer:
 
     def _challenge(self, size: int, address: Address) -> None:
         """Ask a stranger, who sent ``size`` bytes, to prove its address; keep nothing."""
-        cookie = Packet(Kind.COOKIE, 0, microseconds(self._now), self._jar.cookie(address, self._now)).encode()
+        cookie = encode_packet(Kind.COOKIE, 0, microseconds(self._now), self._jar.cookie(address, self._now))
         if len(cookie) > size or len(self._challenges) >= _MAX_CHALLENGES or not self._is_accepting:
             self._statistics.ignored += 1
             return

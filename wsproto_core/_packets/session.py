@@ -10,7 +10,7 @@ import hmac
 from collections import deque
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, TypeVar
 
 from .._codes import CloseCode
 from .._config import Limits, Timeouts
@@ -22,7 +22,7 @@ from .._errors import ConnectionClosed, LocalProtocolError, OutboxFull, RemotePr
 from .._events import Accepted, Closed, CloseReport, Event, Ping, Pong
 from .._headers import Headers
 from .._types import Initiator, Message, State, Timer
-from .packet import TOKEN_SIZE, DatagramCodec, Kind, Packet, microseconds, parse_goodbye
+from .packet import TOKEN_SIZE, DatagramCodec, Kind, Packet, encode_packet, microseconds, parse_goodbye
 from .payload import check_goodbye
 from .reception import Reception, signed
 from .statistics import DatagramStatistics
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from .._pipeline.session import PipelineSession
 
 __all__ = ["Address", "DatagramSession", "check_codec"]
+
+T = TypeVar("T")
 
 #: What a socket calls the other end: ``(host, port)`` and the like.
 Address: TypeAlias = tuple[Any, ...] | str | bytes
@@ -103,14 +105,14 @@ class DatagramSession:
 
     # --- receiving ----------------------------------------------------------------------------------------------------
 
-    def _receive(self, size: int, now: float, take: Callable[[], list[Event]]) -> list[Event]:
+    def _receive(self, size: int, now: float, take: Callable[[T], list[Event]], what: T) -> list[Event]:
         self._now = now
         self._statistics.bytes_received += size
         events = self._take_undelivered()
         if self._state is State.CLOSED:
             return events
         self._keepalive.last_life = now
-        return events + take()
+        return events + take(what)
 
     def _message(self, body: bytes) -> list[Event]:
         """Deliver a message, if it is one."""
@@ -219,14 +221,14 @@ class DatagramSession:
             return body
         sequence, timestamp = self._sequence, microseconds(self._now)
         if kind is not Kind.MESSAGE:
-            return Packet(kind, sequence, timestamp, body).encode()
+            return encode_packet(kind, sequence, timestamp, body)
         self._sequence += 1
         if self._echo is None:
-            return Packet(kind, sequence, timestamp, body).encode()
+            return encode_packet(kind, sequence, timestamp, body)
         echoed, came_at = self._echo
         self._echo = None  # once: a second time would tell nothing new
         held = min(_MAX_HELD, int((self._now - came_at) * 1_000_000))
-        return Packet(Kind.ECHO, sequence, timestamp, body, (echoed, held)).encode()
+        return encode_packet(Kind.ECHO, sequence, timestamp, body, (echoed, held))
 
     def _ping(self) -> bytes:
         payload = self._keepalive.next_payload()

@@ -6,7 +6,8 @@ driver asks it for the close frame to send.
 
 from __future__ import annotations
 
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from .._codes import CloseCode
 from .._errors import RemoteProtocolError
@@ -22,6 +23,31 @@ __all__ = ["Closing"]
 #: A reason as long as a close frame has room for (RFC 6455 §5.5), in bytes.
 _MAX_REASON: Final = 123
 
+
+class _Facts(NamedTuple):
+    """What a phase means."""
+
+    state: State
+    is_open: bool
+    may_send: bool
+    may_receive: bool
+    #: Whether a close frame waits for the application to deal with what came before.
+    owes_close_frame: bool
+
+
+_FACTS: Final = MappingProxyType(
+    {
+        phase: _Facts(
+            state=PUBLIC_STATE[phase],
+            is_open=phase is Phase.OPEN,
+            may_send=phase in MAY_SEND,
+            may_receive=phase in MAY_RECEIVE,
+            owes_close_frame=phase in (Phase.CLOSE_RECEIVED, Phase.FAILED),
+        )
+        for phase in Phase
+    }
+)
+
 _NO_CODE: Final = CloseFrame(CloseCode.NO_STATUS_RECEIVED, "")
 
 
@@ -34,7 +60,7 @@ class Closing:
         "_initiator",
         "_offence",
         "_received",
-        "_sent",
+        "_sent_code",
         "http_status",
         "is_open",
         "may_receive",
@@ -53,7 +79,7 @@ class Closing:
         self.http_status: int | None = None
         self._initiator: Initiator | None = None
         self._received: CloseFrame | None = None
-        self._sent: CloseFrame | None = None
+        self._sent_code: int | None = None
         self._offence: RemoteProtocolError | None = None
         # The close frame that waits in CLOSE_RECEIVED and FAILED.
         self._answer = _NO_CODE
@@ -61,7 +87,7 @@ class Closing:
     @property
     def is_clean(self) -> bool:
         """Whether both close frames have crossed (RFC 6455 §7.1.4)."""
-        return self._received is not None and self._sent is not None
+        return self._received is not None and self._sent_code is not None
 
     # --- what happened ------------------------------------------------------------------------------------------------
 
@@ -95,7 +121,7 @@ class Closing:
         """Say goodbye first; return the payload to send."""
         payload = encode_close_payload(code, reason)
         self._follow(Happening.CLOSE_LEFT)
-        self._sent = CloseFrame(code, reason)
+        self._sent_code = code
         self._initiator = self._initiator or Initiator.LOCAL
         return payload
 
@@ -136,7 +162,7 @@ class Closing:
             violation=None if self._offence is None else self._offence.violation,
             detail="" if self._offence is None else self._offence.detail,
             received_code=None if self._received is None else self._received.code,
-            sent_code=owed if self._sent is None else self._sent.code,
+            sent_code=owed if self._sent_code is None else self._sent_code,
             http_status=self.http_status,
             pong_age=pong_age,
             bytes_queued=bytes_queued,
@@ -149,11 +175,6 @@ class Closing:
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase
-        self.state: State = PUBLIC_STATE[phase]
         # What is asked for every message is looked up once for every phase.
-        self.is_open: bool = phase is Phase.OPEN
-        self.may_send: bool = phase in MAY_SEND
+        self.state, self.is_open, self.may_send, self.may_receive, self.owes_close_frame = _FACTS[phase]
         self._frames.is_open = self.may_send
-        self.may_receive: bool = phase in MAY_RECEIVE
-        #: Whether a close frame waits for the application to deal with what came before.
-        self.owes_close_frame: bool = phase is Phase.CLOSE_RECEIVED or phase is Phase.FAILED

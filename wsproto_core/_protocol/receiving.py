@@ -6,8 +6,7 @@ The rules of single frames are in ``_speedups``; this file reads what ended the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .._config import Limits
 from .._errors import RemoteProtocolError
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["CloseFrame", "conclusion", "make_decoder"]
 
 
-@dataclass(frozen=True, slots=True)
-class CloseFrame:
+class CloseFrame(NamedTuple):
     """The peer's close frame: code (1005 if it held none) and reason."""
 
     code: int

@@ -18,6 +18,7 @@ __all__ = [
     "FrameDecoder",
     "FrameQueue",
     "Inbox",
+    "Messages",
     "apply_mask",
     "complete_utf8",
     "memory_of",
@@ -31,9 +32,9 @@ if IS_COMPILED:
     from .codec_c import FrameDecoder
     from .frames_c import FrameQueue
     from .inbox_c import Inbox
-    from .leaves_c import FrameBuffer, apply_mask, complete_utf8, memory_of, utf8_of
+    from .leaves_c import FrameBuffer, Messages, apply_mask, complete_utf8, memory_of, utf8_of
 else:
     from .codec_py import FrameDecoder
     from .frames_py import FrameQueue
     from .inbox_py import Inbox
-    from .leaves_py import FrameBuffer, apply_mask, complete_utf8, memory_of, utf8_of
+    from .leaves_py import FrameBuffer, Messages, apply_mask, complete_utf8, memory_of, utf8_of

@@ -264,10 +264,16 @@ class FrameDecoder:
 
     def _longest_short_frame(self) -> int:
         """The longest frame that the loop may take on its own, as far as limits and mode allow."""
-        if self._granularity != _WHOLE_MESSAGES or any(not transform.reserved_bits for transform in self._transforms):
+        if self._granularity != _WHOLE_MESSAGES:
             return _NO_LENGTH
-        limits = (self._message_limit, self._frame_limit)
-        return min(_MAX_TWO_BYTES, *(limit or _MAX_TWO_BYTES for limit in limits))
+        for transform in self._transforms:
+            if not transform.reserved_bits:
+                return _NO_LENGTH
+        longest = _MAX_TWO_BYTES
+        for limit in (self._message_limit, self._frame_limit):
+            if limit is not None and limit < longest:
+                longest = limit
+        return longest
 
     def _frame(self, data: bytes, position: int, end: int, events: list[Event]) -> int:
         """Take one frame, or what there is of it; return where the next one begins."""

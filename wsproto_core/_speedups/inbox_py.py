@@ -57,7 +57,10 @@ class Inbox:
 
     def at_hand(self) -> Message | Fragment | None:
         """The oldest item, if there is one and taking it changes nothing but that; else ``None``."""
-        return self._pop() if self.has_room and self._items else None
+        if not self._items:
+            self.is_answering = False
+            return None
+        return self._pop() if self.has_room else None
 
     def take(self) -> Message | Fragment | None:
         """The oldest item, or ``None``: the application has asked for more than there is."""

@@ -1,6 +1,7 @@
 from .leaves_py import (
     FrameBuffer,
     MessageBuffer,
+    Messages,
     apply_mask,
     complete_utf8,
     memory_of,
@@ -12,6 +13,7 @@ from .leaves_py import (
 __all__ = [
     "FrameBuffer",
     "MessageBuffer",
+    "Messages",
     "apply_mask",
     "complete_utf8",
     "memory_of",

@@ -1,5 +1,5 @@
 """The leaves of the frame loops: masking, frame headers, UTF-8 that may stop in the middle of a character, the message
-that is being received, and the frames that are to be sent.
+that is being received, the frames that are to be sent, and the way of a message to the coroutine that asks for it.
 
 Each is small, and is the specification of a native one in ``leaves_c`` that may take its place. Positions given are
 within the data: nothing is clipped.
@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from codecs import utf_8_decode
 from sys import getsizeof
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, cast
 
 from .._events import Fragment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
     from .._types import Buffer, Message
 
 __all__ = [
     "FrameBuffer",
     "MessageBuffer",
+    "Messages",
     "apply_mask",
     "complete_utf8",
     "memory_of",
@@ -27,6 +30,9 @@ __all__ = [
     "utf8_of",
 ]
 
+_number: Final = int.from_bytes
+#: The bit that says that a payload is masked (RFC 6455 §5.2).
+_MASKED: Final = 0x80
 #: From this size on four table look-ups beat one big integer (measured on CPython 3.11 to 3.13: equal near 500).
 _LARGE: Final = 512
 
@@ -38,14 +44,7 @@ def unmask(data: Buffer, start: int, stop: int, key_in: bytes, key_at: int) -> b
     """``data[start:stop]`` combined with the four bytes of ``key_in`` from ``key_at`` on (RFC 6455 §5.3); as it is
     where ``key_in`` is empty.
     """
-    if not key_in:
-        return bytes(data[start:stop])
-    key = key_in[key_at : key_at + 4]
-    size = stop - start
-    if size >= _LARGE:
-        return _mask_large(bytes(data[start:stop]), key)
-    pad = (key * ((size + 3) >> 2))[:size]
-    return (int.from_bytes(data[start:stop], "little") ^ int.from_bytes(pad, "little")).to_bytes(size, "little")
+    return _mask(data[start:stop], key_in[key_at : key_at + 4]) if key_in else bytes(data[start:stop])
 
 
 def unmask_text(data: Buffer, start: int, stop: int, key_in: bytes, key_at: int) -> str:
@@ -130,9 +129,17 @@ class FrameBuffer:
         """Append a frame: a header with ``first``, then ``payload[start:stop]``, masked with the four bytes of
         ``key_in`` from ``key_at`` on; as it is where ``key_in`` is empty. Return its size.
         """
-        frame = _header(first, stop - start, key_in[key_at : key_at + 4]) + unmask(payload, start, stop, key_in, key_at)
-        self.add_bytes(frame)
-        return len(frame)
+        length = stop - start
+        data, before = self._data, self.size
+        if key_in:
+            key = key_in[key_at : key_at + 4]
+            data += _header(first, length, _MASKED) + key
+            data += _mask(payload[start:stop], key)
+        else:
+            data += _header(first, length, 0)
+            data += payload if length == len(payload) else memoryview(payload)[start:stop]
+        self.size = len(data)
+        return self.size - before
 
     def add_text(self, first: int, text: str, key_in: bytes, key_at: int) -> int:
         """Append a frame with ``text``; return its size. Raises :exc:`UnicodeEncodeError`; then nothing is appended."""
@@ -141,7 +148,7 @@ class FrameBuffer:
 
     def add_header(self, first: int, length: int) -> int:
         """Append the header of a frame that is not masked; return its size."""
-        header = _header(first, length, b"")
+        header = _header(first, length, 0)
         self.add_bytes(header)
         return len(header)
 
@@ -156,18 +163,77 @@ class FrameBuffer:
         return data
 
 
-def _header(first: int, length: int, key: bytes) -> bytes:
-    """A frame header: ``first``, ``length`` in the fewest bytes, the masking ``key`` if any (RFC 6455 §5.2)."""
-    mask_bit = 0x80 if key else 0
+class Messages:
+    """The messages of a connection, for ``async for`` where coroutines yield what they wait for, as those of asyncio
+    do. For authors of adapters.
+
+    What ``engine`` has at hand comes first; then, unless it is flowing, what ``peer`` gives, or raises:
+    :exc:`StopAsyncIteration` at the end. While there is nothing it yields what ``link`` says, and tries again when it
+    is resumed. It holds no message and no state, so any number of tasks may share one, and nothing is made for a
+    message or a wait.
+    """
+
+    __slots__ = ("_engine", "_link", "_peer")
+
+    def __init__(self, engine: _Source, peer: _Taker, link: _Place) -> None:
+        self._engine, self._peer, self._link = engine, peer, link
+
+    def __aiter__(self) -> Self:
+        return self
+
+    def __anext__(self) -> Self:
+        return self
+
+    def __await__(self) -> Generator[Any, None, Message]:
+        return cast("Generator[Any, None, Message]", self)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> object:
+        engine = self._engine
+        message = engine.message_at_hand()
+        if message is None:
+            message = None if engine.is_flowing else self._peer.take_next()
+            if message is None:
+                return self._link.pause()
+        raise StopIteration(message)
+
+
+class _Source(Protocol):
+    @property
+    def message_at_hand(self) -> Callable[[], Message | Fragment | None]: ...
+    @property
+    def is_flowing(self) -> bool: ...
+
+
+class _Taker(Protocol):
+    def take_next(self) -> Message | Fragment | None: ...
+
+
+class _Place(Protocol):
+    def pause(self) -> object: ...
+
+
+def _header(first: int, length: int, mask_bit: int) -> bytes:
+    """A frame header without its masking key: ``first``, ``length`` in the fewest bytes (RFC 6455 §5.2)."""
     if length < 126:
-        return bytes((first, mask_bit | length)) + key
+        return bytes((first, mask_bit | length))
     if length < 0x10000:
-        return bytes((first, mask_bit | 126, length >> 8, length & 0xFF)) + key
-    return bytes((first, mask_bit | 127)) + length.to_bytes(8, "big") + key
+        return bytes((first, mask_bit | 126, length >> 8, length & 0xFF))
+    return bytes((first, mask_bit | 127)) + length.to_bytes(8, "big")
 
 
-def _mask_large(payload: bytes, key: bytes) -> bytes:
-    result = bytearray(payload)
+def _mask(data: Buffer, key: bytes) -> bytes:
+    size = len(data)
+    if size >= _LARGE:
+        return _mask_large(bytes(data), key)
+    pad = (key * ((size + 3) >> 2))[:size]
+    return (_number(data, "little") ^ _number(pad, "little")).to_bytes(size, "little")
+
+
+def _mask_large(data: bytes, key: bytes) -> bytes:
+    result = bytearray(data)
     for offset in range(4):
-        result[offset::4] = payload[offset::4].translate(_XOR[key[offset]])
+        result[offset::4] = data[offset::4].translate(_XOR[key[offset]])
     return bytes(result)

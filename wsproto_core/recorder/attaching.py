@@ -187,7 +187,7 @@ class Attachment:
         return message
 
     def _message_at_hand(self, take: Callable[[], Message | Fragment | None]) -> Message | Fragment | None:
-        message = take()
+        message = take() if self._waiting else None  # asking for more than there is would not be noted
         if message is not None:
             self._waiting -= 1
             self._tape.take()

@@ -9,7 +9,18 @@ from .._errors import ConnectionClosedError, ConnectionFailed, ConnectionTimeout
 from .._events import CloseReport
 from .._types import Initiator, Opcode, Role, Timer
 from .adapter_case import Ending, Reports, case, case_of_both_sides
-from .adapter_ends import FarEnd, address, check_elapsed, drain, echo, far_end, listening, pair, visiting
+from .adapter_ends import (
+    FarEnd,
+    address,
+    check_elapsed,
+    check_elapsed_at_most,
+    drain,
+    echo,
+    far_end,
+    listening,
+    pair,
+    visiting,
+)
 from .adapter_expect import expect, raises
 from .adapter_stage import Ability, AdapterStage, StagePeer
 
@@ -147,6 +158,19 @@ async def failed_tls_handshakes_take_no_slot(stage: AdapterStage) -> None:
             except HandshakeRejected:  # pragma: no cover  (the last visitor may hear of its end before it is counted)
                 await stage.sleep(0)
         expect("the echo", heard, "x")
+
+
+@case("who has connected and begun no TLS when the server closes is dropped soon, and does not hold it up", needs=_TLS)
+async def the_server_closes_before_a_tls_handshake(stage: AdapterStage) -> None:
+    for_ever = Timeouts(opening_timeout=None)
+    async with stage.serve(drain, ssl=stage.server_tls, timeouts=for_ever) as server:
+        async with visiting(stage, server.port) as far:
+            async with stage.connect(address(server, scheme="wss"), ssl=stage.client_tls):
+                pass  # whoever came before it is accepted
+            began_at = stage.now()
+            await server.close(grace_period=3600)
+            expect("what the visitor hears", await far.rest(), b"")
+        check_elapsed_at_most(stage, began_at, 1)
 
 
 @case("what is sent and closed before anybody reads arrives, on both sides", needs=_TLS)

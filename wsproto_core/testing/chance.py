@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import shake_128
+from itertools import chain, count, repeat
 from struct import Struct
 from typing import Final, TypeVar
 
@@ -26,36 +27,38 @@ class Chance:
     def __init__(self, seed: int) -> None:
         #: What everything follows from.
         self.seed: int = seed
-        self._blocks = 0
-        self._numbers: list[int] = []
+        # Blocks of bytes follow from a seed and a number of their own, and are made when somebody asks for one.
+        self._blocks = count(1)
+        self._numbers = chain.from_iterable(map(_numbers, repeat(seed), self._blocks))
 
     def __repr__(self) -> str:
         return f"Chance({self.seed})"
 
     def fraction(self) -> float:
         """A number from 0 to 1, and never 1."""
-        return (self._number() >> 11) * 2.0**-53
+        return (next(self._numbers) >> 11) * 2.0**-53
 
     def below(self, bound: int) -> int:
         """A whole number from 0 to ``bound`` - 1."""
-        return self._number() % bound
+        return next(self._numbers) % bound
 
     def happens(self, probability: float) -> bool:
         """Whether something of this probability, 0 to 1, happens."""
-        return (self._number() >> 11) * 2.0**-53 < probability
+        return (next(self._numbers) >> 11) * 2.0**-53 < probability
 
     def choose(self, options: Sequence[T]) -> T:
         """One of ``options``."""
-        return options[self._number() % len(options)]
+        return options[next(self._numbers) % len(options)]
 
     def randbytes(self, size: int) -> bytes:
         """``size`` bytes."""
-        self._blocks += 1
-        return shake_128(b"%d/%d" % (self.seed, self._blocks)).digest(size)
+        return _block(self.seed, next(self._blocks), size)
 
-    def _number(self) -> int:
-        try:
-            return self._numbers.pop()
-        except IndexError:
-            self._numbers.extend(_NUMBERS.unpack(self.randbytes(_NUMBERS.size)))
-            return self._numbers.pop()
+
+def _block(seed: int, number: int, size: int) -> bytes:
+    return shake_128(b"%d/%d" % (seed, number)).digest(size)
+
+
+def _numbers(seed: int, number: int) -> tuple[int, ...]:
+    """The whole numbers that a block holds, in the order in which they are drawn."""
+    return _NUMBERS.unpack(_block(seed, number, _NUMBERS.size))[::-1]

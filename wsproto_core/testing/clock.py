@@ -56,15 +56,17 @@ class VirtualClock:
     def __call__(self) -> float:
         return self.now
 
-    def join(self, participant: Participant) -> Callable[[], None]:
-        """Let ``participant`` live by this clock. Call what this returns when there may be something for it to do."""
+    def join(self, participant: Participant) -> Callable[..., None]:
+        """Let ``participant`` live by this clock. Call what this returns when there may be something for it to do now,
+        or with the time at which there will be.
+        """
         index = len(self._participants)
         self._participants.append(participant)
         self._wishes.append(None)
         self.turns += 1
 
-        def rouse() -> None:
-            self._wish(index, self.now)
+        def rouse(at: float | None = None) -> None:
+            self._wish(index, self.now if at is None else at)
 
         return rouse
 

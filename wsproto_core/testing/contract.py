@@ -50,8 +50,8 @@ class Contract:
                 raise BrokenContract(f"at {now}: {event!r} follows Closed")
             if isinstance(event, Closed):
                 self.closed = event
-        report = self._engine.close_report
-        if report is not (None if self.closed is None else self.closed.report):
+        report, closed = self._engine.close_report, self.closed
+        if report is not (None if closed is None else closed.report):
             self._complain(report, now)
 
     def check_deadline(self, now: float) -> None:

@@ -78,7 +78,7 @@ class Conversation(Wire[ClientConnection, ServerConnection]):
                 side.offload(_WORK_SIZE)
         self.server.react = self._answer
         self._course = self._play()
-        self._next_step_at: float | None = clock.now
+        self._next_step_at = clock.now
 
     def __str__(self) -> str:
         ends = [f"{name}: {side.engine.close_report}" for name, side in zip(_NAMES, self.sides, strict=True)]
@@ -124,11 +124,6 @@ class Conversation(Wire[ClientConnection, ServerConnection]):
         except AssertionError as error:
             error.add_note(str(self))
             raise
-
-    def next_time(self) -> float | None:
-        """When something will happen by itself. For :class:`VirtualClock`."""
-        step, time = self._next_step_at, super().next_time()
-        return time if step is None or (time is not None and time < step) else step
 
     def _play(self) -> Generator[float, None, None]:
         """Make one move after the other; each time, how many seconds pass behind it."""

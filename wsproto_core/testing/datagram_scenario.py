@@ -21,7 +21,7 @@ from .._types import State
 from .chance import Chance
 from .clock import VirtualClock
 from .contract import BrokenContract
-from .datagram_wire import DatagramNet, DatagramSide
+from .datagram_wire import DatagramNet, DatagramSide, ServerSide
 from .script import Caller, DatagramScript, Move, Route
 from .step import Step
 
@@ -32,6 +32,7 @@ MakePeer: TypeAlias = Callable[..., DatagramPeer]
 MakeServer: TypeAlias = Callable[..., DatagramServer]
 
 _PERFECT: Final = Route()
+_MESSAGES: Final = (str, bytes)
 _FAULTS: Final = frozenset({"sleep", "wake", "lose"})
 
 
@@ -68,8 +69,6 @@ class Call:
         if self._next_step_at is not None and self._next_step_at <= self._net.now:
             wait = next(self._course, None)
             self._next_step_at = None if wait is None else self._net.now + wait
-            self.side.touch()
-            self._net.server.touch()
 
     def next_time(self) -> float | None:
         """When the next move is due. For :class:`VirtualClock`."""
@@ -84,7 +83,7 @@ class Call:
         try:
             told: dict[Any, list[Any]] = {}
             for peer, event in self._net.server.events:
-                if peer.address == self._address and isinstance(event, str | bytes):
+                if isinstance(event, _MESSAGES) and peer.address == self._address:
                     told.setdefault(peer, []).append(event)
             for arrived in told.values():
                 self._compare("server", arrived, self.sent[0])
@@ -96,7 +95,7 @@ class Call:
             raise
 
     def _compare(self, who: str, arrived: list[Any], sent: list[bytes]) -> None:
-        is_right = Counter(arrived) <= Counter(sent) if self.is_disturbed else arrived == sent
+        is_right = arrived == sent or (self.is_disturbed and Counter(arrived) <= Counter(sent))
         if not is_right:
             raise BrokenContract(f"{len(sent)} were sent to the {who}: {len(arrived)} arrived, or others")
 
@@ -108,19 +107,26 @@ class Call:
         for move in self._caller.moves:
             self._make(move)
             yield move.wait
-        self.side.asleep = self._net.server.asleep = False
+        for side in (self.side, self._net.server):
+            side.asleep = False
+            side.touch()
         yield 1.0
         if self.side.engine.state is not State.CLOSED:
             self._note("client", "close", 1000)
             self.side.engine.close(now=self._net.now)
+            self.side.touch()
 
     def _make(self, move: Move) -> None:
+        side = self.side if move.who == "client" else self._net.server
         if move.what in _FAULTS:
-            self._fail(move)
-            return
-        peer = self.side.engine if move.who == "client" else self._net.server.engine.peers.get(self._address)
-        if peer is not None and peer.can_send:
+            self._fail(side, move)
+        elif (peer := self._peer_of(side)) is not None and peer.can_send:
             self._speak(peer, move)
+        side.touch()
+
+    def _peer_of(self, side: DatagramSide | ServerSide) -> DatagramPeer | None:
+        """What speaks for this connection there."""
+        return side.engine if isinstance(side, DatagramSide) else side.engine.peers.get(self._address)
 
     def _speak(self, peer: DatagramPeer, move: Move) -> None:
         """Everything that an engine does of itself."""
@@ -134,9 +140,8 @@ class Call:
             peer.send(text.encode() if move.what == "send bytes" else text)
             self.sent[move.who == "server"].append(text.encode())  # a datagram does not tell which it was
 
-    def _fail(self, move: Move) -> None:
+    def _fail(self, side: DatagramSide | ServerSide, move: Move) -> None:
         """Somebody's process hangs, or its socket is gone; or it is well again."""
-        side = self.side if move.who == "client" else self._net.server
         for call in (self,) if move.who == "client" else self._everybody:
             call.is_disturbed = True
         self._note(move.who, move.what)

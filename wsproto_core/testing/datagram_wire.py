@@ -34,7 +34,8 @@ class _Way:
 
     def send(self, datagram: bytes) -> None:
         self._link.put(datagram, self._clock.now)
-        self._rouse()
+        if (time := self._link.next_time()) is not None:
+            self._rouse(time)
 
     def act(self) -> None:
         while (datagram := self._link.take(self._clock.now)) is not None:
@@ -77,8 +78,9 @@ class DatagramSide(Endpoint[DatagramPeer]):
 
     def arrive(self, datagram: bytes) -> None:
         """One has come."""
-        self._arrived.append(datagram)
-        self._rouse()
+        if not self.lost:
+            self._arrived.append(datagram)
+            self._rouse()
 
     def touch(self) -> None:
         """Somebody has called the engine: send what it has to send."""
@@ -92,26 +94,28 @@ class DatagramSide(Endpoint[DatagramPeer]):
 
     def act(self) -> None:
         """Deal with what has come, and send. For :class:`VirtualClock`."""
-        while not self.asleep and self._step(self._clock.now):
-            pass
+        now = self._clock.now
+        self._take_input(now)
+        self._flush(now)  # with or without input: somebody may have called the engine
+        while self._take_input(now):
+            self._flush(now)
 
     def next_time(self) -> float | None:
         """When this side will do something by itself. For :class:`VirtualClock`."""
         return None if self.asleep or self.lost else self.engine.next_deadline()
 
-    def _step(self, now: float) -> bool:
-        """Deal with one input, if there is one, and send; return whether there may be more to do."""
-        if self.lost:
-            self._arrived.clear()
-            return False
-        has_input = self._take_input(now)
+    def _flush(self, now: float) -> None:
+        if self.asleep or self.lost:
+            return
         for datagram in self.engine.data_to_send(now):
             self.send(datagram)
         if self.engine.should_abort:
             self.lose()
-        return has_input
 
     def _take_input(self, now: float) -> bool:
+        """Deal with one input, if there is one; return whether there was."""
+        if self.asleep or self.lost:
+            return False
         if _is_due(self.engine.next_deadline(), now):
             events = self.engine.handle_timeout(now)
             self._contract.check_deadline(now)
@@ -188,30 +192,33 @@ class ServerSide:
 
     def act(self) -> None:
         """Deal with what has come, and send. For :class:`VirtualClock`."""
-        while not self.asleep and self._step(self._clock.now):
-            pass
+        now = self._clock.now
+        self._take_input(now)
+        self._flush(now)  # with or without input: somebody may have called the engine
+        while self._take_input(now):
+            self._flush(now)
 
     def next_time(self) -> float | None:
         """When this side will do something by itself. For :class:`VirtualClock`."""
         return None if self.asleep or self.lost else self.engine.next_deadline()
 
     def _arrive(self, address: Address, datagram: bytes) -> None:
-        self._arrived.append((datagram, address))
-        self._rouse()
+        if not self.lost:
+            self._arrived.append((datagram, address))
+            self._rouse()
 
-    def _step(self, now: float) -> bool:
-        """Deal with one input, if there is one, and send; return whether there may be more to do."""
-        if self.lost:
-            self._arrived.clear()
-            return False
-        has_input = self._take_input(now)
+    def _flush(self, now: float) -> None:
+        if self.asleep or self.lost:
+            return
         for datagram, address in self.engine.data_to_send(now):
             self._ways[address].send(datagram)
         if self.engine.should_abort:
             self.lose()
-        return has_input
 
     def _take_input(self, now: float) -> bool:
+        """Deal with one input, if there is one; return whether there was."""
+        if self.asleep or self.lost:
+            return False
         if _is_due(self.engine.next_deadline(), now):
             self._deliver(self.engine.handle_timeout(now))
         elif self._arrived:
@@ -221,6 +228,8 @@ class ServerSide:
         return True
 
     def _deliver(self, pairs: list[PeerEvent]) -> None:
+        if not pairs:
+            return
         told: dict[DatagramPeer, list[Event]] = {}
         for peer, event in pairs:
             told.setdefault(peer, []).append(event)
@@ -229,7 +238,7 @@ class ServerSide:
         for peer, event in pairs:
             self.events.append((peer, event))
             self.react(peer, event)
-        if pairs and self.reaches_others:
+        if self.reaches_others:
             self._clock.turns += 1
 
 

@@ -15,6 +15,8 @@ __all__ = ["Endpoint", "Pulling"]
 
 T = TypeVar("T")
 
+_MESSAGES: Final = (str, bytes, Fragment)
+
 
 class Pulling(PeerEngine, Reporting, Protocol):
     """An engine whose messages can be asked for one by one, and whose promises can be checked."""
@@ -43,7 +45,7 @@ class Endpoint(Generic[E_co]):
     @property
     def messages(self) -> list[Message | Fragment]:
         """What was received, in push style."""
-        return [event for event in self.events if isinstance(event, str | bytes | Fragment)]
+        return [event for event in self.events if isinstance(event, _MESSAGES)]
 
     @property
     def report(self) -> CloseReport:
@@ -73,6 +75,11 @@ class Endpoint(Generic[E_co]):
         for event in events:
             self.events.append(event)
             self.react(event)
+        if self.reaches_others:
+            self._touch_others()
+
+    def _touch_others(self) -> None:
+        """The application may have called any engine."""
 
     def _accept(self, event: Event) -> None:
         if isinstance(event, Request) and isinstance(self.engine, ServerConnection):

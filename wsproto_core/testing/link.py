@@ -82,11 +82,6 @@ class Link:
         """Whether anything, be it the end, has not left yet."""
         return bool(self._written) or (self.is_shut and not self._end_has_left)
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether anything, be it the end, is on its way to the reader."""
-        return bool(self._flight or self._written) or (self.is_shut and not self._end_has_left)
-
     def write(self, data: Buffer) -> None:
         """Put ``data`` into the writer's buffer, whatever its capacity. Raises :exc:`BrokenContract` after the end."""
         if self.is_shut:
@@ -104,16 +99,16 @@ class Link:
 
     def move(self, now: float) -> int:
         """Let bytes travel as far as they get by ``now``; return how many left the writer's buffer."""
-        moved = 0
-        while self._written and self._takes_more(now) and (size := self._movable()):
-            self._depart(bytes(self._written[:size]), now)
-            del self._written[:size]
+        moved, written, flight = 0, self._written, self._flight
+        while written and (self.bandwidth is None or self._free_at <= now) and (size := self._movable()):
+            self._depart(bytes(written[:size]), now)
+            del written[:size]
             moved += size
-        if self.is_shut and not self._end_has_left and not self._written and not self.stalled:
+        if self.is_shut and not self._end_has_left and not written and not self.stalled:
             self._end_has_left = True
             self._depart(None, now)
-        while self._flight and self._flight[0][0] <= now:
-            self._arrive(self._flight.popleft()[1])
+        while flight and flight[0][0] <= now:
+            self._arrive(flight.popleft()[1])
         return moved
 
     def next_time(self) -> float | None:
@@ -142,10 +137,6 @@ class Link:
         return piece
 
     # --- behind the face ----------------------------------------------------------------------------------------------
-
-    def _takes_more(self, now: float) -> bool:
-        """Whether the line is done with what it took last."""
-        return self.bandwidth is None or self._free_at <= now
 
     def _movable(self) -> int:
         """How many bytes the line takes next."""

@@ -70,7 +70,9 @@ class Line(NamedTuple):
 
     def link(self, chance: Chance) -> Link:
         """A link like this; jitter is drawn from ``chance``."""
-        return Link(**self._asdict(), chance=chance)
+        return Link(
+            latency=self.latency, jitter=self.jitter, bandwidth=self.bandwidth, capacity=self.capacity, chance=chance
+        )
 
 
 class Party(NamedTuple):
@@ -124,7 +126,14 @@ class Route(NamedTuple):
 
     def link(self, chance: Chance) -> DatagramLink:
         """A link like this; what happens to a datagram is drawn from ``chance``."""
-        return DatagramLink(**self._asdict(), chance=chance)
+        return DatagramLink(
+            loss=self.loss,
+            duplication=self.duplication,
+            reordering=self.reordering,
+            delay=self.delay,
+            jitter=self.jitter,
+            chance=chance,
+        )
 
 
 class Caller(NamedTuple):

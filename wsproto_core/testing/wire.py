@@ -98,20 +98,17 @@ class Side(Endpoint[E_co]):
         self.incoming.discard()
         self.deliver(self.engine.transport_lost(error, now), now)
         while self._working:
-            self._give_back(now)
+            self.deliver(self._finish_work(now), now)
         self._contract.check_silence(self.engine.data_to_send(), now)
 
     # --- the adapter --------------------------------------------------------------------------------------------------
 
-    def push(self, now: float) -> None:
-        """Let the outgoing bytes travel."""
-        outgoing = self.outgoing
-        moved = outgoing.move(now)
-        if moved:
-            if outgoing.capacity is not None or outgoing.is_shut:
-                self.is_touched = True  # there is room now, or nothing left
-            if not self.lost and not self.asleep:
-                self.engine.transmitted(moved, now)
+    def has_written(self, n_bytes: int, now: float) -> None:
+        """So many outgoing bytes have left."""
+        if self.outgoing.capacity is not None or self.outgoing.is_shut:
+            self.is_touched = True  # there is room now, or nothing left
+        if not self.lost and not self.asleep:
+            self.engine.transmitted(n_bytes, now)
 
     def act(self, now: float) -> bool:
         """Deal with all the input there is, and flush behind each; return whether anything happened."""
@@ -138,54 +135,51 @@ class Side(Endpoint[E_co]):
             return None
         return earliest(self.engine.next_deadline(), *[done_at for done_at, _ in self._working])
 
-    def deliver(self, events: list[Event], now: float) -> None:
-        """Let the application have what the engine returned at ``now``; it may call any engine."""
-        super().deliver(events, now)
-        if events and self.reaches_others:
-            self.other.is_touched = True
-            self._clock.turns += 1
-
     def _take_input(self, now: float) -> bool:
         engine, incoming = self.engine, self.incoming
         if self._working and self._working[0][0] <= now:
-            self._give_back(now)
+            events = self._finish_work(now)
         elif incoming.arrived and engine.wants_read:
-            self.deliver(engine.receive_data(incoming.read(self.chunks), now), now)
+            events = engine.receive_data(incoming.read(self.chunks), now)
         elif incoming.has_ended and not self._eof_told and engine.wants_read:
             self._eof_told = True
-            self.deliver(engine.receive_eof(now), now)
+            events = engine.receive_eof(now)
         elif (deadline := engine.next_deadline()) is not None and deadline <= now:
             events = engine.handle_timeout(now)
             if not events:
                 self._contract.check_deadline(now)
-            self.deliver(events, now)
         else:
             return False
+        self.deliver(events, now)
         return True
 
-    def _give_back(self, now: float) -> None:
-        """The first work is done, or its outcome is not needed any more."""
+    def _finish_work(self, now: float) -> list[Event]:
+        """The first work is done, or its outcome is not needed any more: what the engine says to that."""
         _, work = self._working.pop(0)
         work()
-        self.deliver(self.engine.work_done(work, now), now)
+        return self.engine.work_done(work, now)
 
     def _flush(self, now: float) -> bool:
         """Write what the engine gives, and do to the transport what it asks; return whether anything was done."""
         engine, outgoing = self.engine, self.outgoing
         acted = False
-        while outgoing.has_room and (buffers := engine.data_to_send()):
+        while (outgoing.capacity is None or outgoing.has_room) and (buffers := engine.data_to_send()):
             acted = True
             for buffer in buffers if not outgoing.is_shut else ():
                 outgoing.write(buffer)
         while (work := engine.next_work()) is not None:
             self._working.append((now + self.work_time, work))
             self._working.sort(key=itemgetter(0))
-        if engine.half_close and not outgoing.is_shut:
+        if not outgoing.is_shut and engine.half_close:
             outgoing.is_shut = acted = True
         if engine.should_abort or (self._eof_told and outgoing.is_shut and outgoing.is_empty):
             acted = True
             self.lose()
         return acted
+
+    def _touch_others(self) -> None:
+        self.other.is_touched = True
+        self._clock.turns += 1
 
 
 class Wire(Timed, Generic[C, S]):
@@ -219,6 +213,8 @@ class Wire(Timed, Generic[C, S]):
         self.server.other = self.client
         # The turn of the clock at which both engines were last flushed.
         self._looked_at = -1
+        # When a wire that does something of itself will do it.
+        self._next_step_at: float | None = None
         self.clock.join(self)
 
     # --- letting things happen ----------------------------------------------------------------------------------------
@@ -268,10 +264,10 @@ class Wire(Timed, Generic[C, S]):
         if self._looked_at != self.clock.turns:
             client.is_touched = server.is_touched = True
         for _ in range(_ENDLESS):
-            if up.is_busy:
-                client.push(now)
-            if down.is_busy:
-                server.push(now)
+            if moved := up.move(now):
+                client.has_written(moved, now)
+            if moved := down.move(now):
+                server.has_written(moved, now)
             acted = client.act(now)
             acted = server.act(now) or acted
             # The server has had its turn after the client: is there anything for the client, or on its way?
@@ -282,5 +278,5 @@ class Wire(Timed, Generic[C, S]):
 
     def next_time(self) -> float | None:
         """When something will happen by itself. For :class:`VirtualClock`."""
-        up, down = self.links
-        return earliest(up.next_time(), down.next_time(), self.client.next_time(), self.server.next_time())
+        (up, down), (client, server) = self.links, self.sides
+        return earliest(self._next_step_at, up.next_time(), down.next_time(), client.next_time(), server.next_time())

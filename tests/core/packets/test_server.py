@@ -64,6 +64,7 @@ def test_a_cookie_is_good_for_its_address_and_for_a_while() -> None:
     assert not jar.is_valid(cookie, ("192.0.2.1", 2), START)
     assert not other.is_valid(cookie, HOME, START)
     assert not jar.is_valid(bytes(16), HOME, START)
+    assert not jar.is_valid(bytes(16), HOME, START)
 
 
 # --- admission --------------------------------------------------------------------------------------------------------

@@ -67,6 +67,22 @@ def test_whoever_is_roused_acts_at_the_same_instant() -> None:
     assert (first.kept, second.kept) == ([1.0], [1.0])
 
 
+def test_whoever_is_roused_for_later_is_not_looked_at_before() -> None:
+    clock = VirtualClock(0.0)
+    other = Diary(clock)
+
+    class Secretary(Diary):
+        def act(self) -> None:
+            if self.appointments and self.appointments[0] <= clock.now:
+                other.appointments = [3.0]
+                other.rouse(3.0)
+            super().act()
+
+    Secretary(clock, 1.0)
+    clock.run(4.0)
+    assert (other.kept, other.looks) == ([3.0], 2)
+
+
 def test_waiting_for_something() -> None:
     clock = VirtualClock(0.0)
     diary = Diary(clock, 1.0, 2.0, 3.0)

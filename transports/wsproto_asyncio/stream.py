@@ -1,0 +1,338 @@
+"""A transport of our own for plain sockets: what asyncio calls a ``Transport``, on the loop's ``add_reader``.
+
+asyncio's own needs a task and three turns of the loop before it reads, asks the protocol for a buffer and then tells it
+what came, and copies whatever the kernel does not take at once. This one reads at once, into one place for all
+connections, hands on what came in one call, and keeps what waits as it is. docs/decisions/0030-own-transport.md tells
+where it is used, and what it gains.
+
+What lives here is a socket that does not block, read and written. What must not: TLS, and what the bytes mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import warnings
+from asyncio.trsock import TransportSocket
+from collections import deque
+from collections.abc import Callable
+from itertools import islice
+from typing import Any, Final, Protocol
+
+__all__ = ["READ_SIZE", "Reader", "SocketTransport", "memory"]
+
+#: What is received at once, at most: so much of a payload, and a header.
+READ_SIZE: Final = 256 * 1024 + 64
+#: Buffers that one call hands to the kernel, at most; the system's own limit is higher wherever we know it.
+_MAX_BUFFERS: Final = 64
+_DEFAULT_HIGH: Final = 64 * 1024
+_HAS_VECTORED_WRITES: Final = hasattr(socket.socket, "sendmsg")  # Windows does not
+
+
+class _Memory(threading.local):
+    def __init__(self) -> None:
+        self.view = memoryview(bytearray(READ_SIZE))
+
+
+_memories: Final = _Memory()
+
+
+def memory() -> memoryview:
+    """Where bytes are received: one place for all connections of a thread, because each is dealt with at once.
+
+    So an idle connection holds none, and no read allocates more than has come.
+    """
+    return _memories.view
+
+
+class Reader(Protocol):
+    """What a :class:`SocketTransport` carries bytes for: a protocol of asyncio's, as far as it is needed here."""
+
+    def data_received(self, data: memoryview, /) -> None:
+        """``data`` has come. It is overwritten once this returns."""
+        ...
+
+    def eof_received(self) -> bool:
+        """No more will come. Returns whether to keep the write side open."""
+        ...
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        """It is over. The last call."""
+        ...
+
+    def pause_writing(self) -> None:
+        """Much is queued."""
+        ...
+
+    def resume_writing(self) -> None:
+        """Little is queued again."""
+        ...
+
+
+class SocketTransport(asyncio.Transport):
+    """Carries bytes between ``sock``, which is connected and does not block, and ``reader``.
+
+    ``peername`` is the address of the other end. Reading begins with :meth:`start`.
+    """
+
+    __slots__ = (
+        "_end_is_due",
+        "_eof_is_due",
+        "_fd",
+        "_has_ended",
+        "_high",
+        "_is_closing",
+        "_is_full",
+        "_is_reading",
+        "_loop",
+        "_low",
+        "_memory",
+        "_peername",
+        "_queue",
+        "_queue_size",
+        "_reader",
+        "_sock",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, reader: Reader, peername: Any) -> None:
+        # Not super().__init__(): it makes a dictionary for what get_extra_info() tells, for each connection.
+        self._loop = loop
+        self._sock = sock
+        self._fd = sock.fileno()  # still there when the socket is closed behind our back
+        self._reader = reader
+        self._peername = peername
+        self._memory = _memories.view
+        self._is_reading = False
+        self._has_ended = False  # the peer
+        self._eof_is_due = False  # once everything is sent
+        self._is_closing = False
+        self._end_is_due = False
+        self._is_full = False
+        # What the kernel did not take yet. Most connections never need a queue, and an empty one takes memory.
+        self._queue: deque[memoryview] | None = None
+        self._queue_size = 0
+        self._high = _DEFAULT_HIGH
+        self._low = _DEFAULT_HIGH // 4
+
+    def start(self) -> None:
+        """Begin to read, and look at once whether something is there."""
+        self.resume_reading()
+        if self._is_reading:
+            self._readable()
+
+    # --- facts --------------------------------------------------------------------------------------------------------
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        match name:
+            case "socket":
+                return TransportSocket(self._sock)
+            case "peername":
+                return self._peername
+            case "sockname" if self._sock.fileno() >= 0:
+                return self._sock.getsockname()
+            case _:
+                return default
+
+    def get_protocol(self) -> Any:
+        return getattr(self, "_reader", None)  # it is gone in the end
+
+    def is_closing(self) -> bool:
+        return self._is_closing
+
+    def is_reading(self) -> bool:
+        return self._is_reading
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def get_write_buffer_size(self) -> int:
+        return self._queue_size
+
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        return self._low, self._high
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self._high = (_DEFAULT_HIGH if low is None else 4 * low) if high is None else high
+        self._low = self._high // 4 if low is None else low
+        if not self._high >= self._low >= 0:
+            raise ValueError(f"high ({self._high!r}) must be >= low ({self._low!r}) must be >= 0")
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def pause_reading(self) -> None:
+        if self._is_reading:
+            self._is_reading = False
+            self._loop.remove_reader(self._fd)
+
+    def resume_reading(self) -> None:
+        if not self._is_reading and not self._is_closing and not self._has_ended:
+            self._is_reading = True
+            self._loop.add_reader(self._fd, self._readable)
+
+    def _readable(self) -> None:
+        try:
+            size = self._sock.recv_into(self._memory)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._break(error)
+            return
+        try:
+            if size:
+                self._reader.data_received(self._memory[:size])
+            else:
+                self._peer_ended()
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self._fail(error)
+
+    def _peer_ended(self) -> None:
+        stays_open = self._reader.eof_received()
+        self.pause_reading()
+        self._has_ended = True
+        if not stays_open:
+            self._close(self._end)
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send ``data``, which must not change any more."""
+        if self._queue is None and not self._is_closing:
+            try:
+                sent = self._sock.send(data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError as error:
+                self._break(error)
+                return
+            if sent != len(data):
+                self._keep(memoryview(data)[sent:])
+        elif not self._is_closing:
+            self._keep(memoryview(data))
+
+    def _keep(self, data: memoryview) -> None:
+        """Let ``data`` wait until the kernel takes more."""
+        if self._queue is None:
+            self._queue = deque()
+            self._loop.add_writer(self._fd, self._writable)
+        self._queue.append(data)
+        self._queue_size += len(data)
+        if self._queue_size > self._high and not self._is_full:
+            self._is_full = True
+            self._reader.pause_writing()
+
+    def _writable(self) -> None:
+        assert self._queue, "it is asked for only while something waits"
+        try:
+            sent = self._send_some(self._queue)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._break(error)
+            return
+        self._queue_size -= sent
+        _drop(self._queue, sent)
+        if not self._queue:
+            self._all_sent()
+        if self._is_full and self._queue_size <= self._low:
+            self._is_full = False
+            self._tell_room()
+
+    def _tell_room(self) -> None:
+        try:
+            self._reader.resume_writing()
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self._fail(error)
+
+    def _send_some(self, queue: deque[memoryview]) -> int:
+        if _HAS_VECTORED_WRITES:
+            return self._sock.sendmsg(islice(queue, _MAX_BUFFERS))
+        return self._sock.send(queue[0])
+
+    def _all_sent(self) -> None:
+        self._forget_queue()
+        if self._is_closing:
+            self._end_soon(None)
+        elif self._eof_is_due:
+            self._shut_down()
+
+    def _forget_queue(self) -> None:
+        if self._queue is not None:
+            self._queue = None
+            self._queue_size = 0
+            self._loop.remove_writer(self._fd)
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    def write_eof(self) -> None:
+        if self._is_closing or self._eof_is_due:
+            return
+        self._eof_is_due = True
+        if self._queue is None:
+            self._shut_down()
+
+    def _shut_down(self) -> None:
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            self._break(error)
+
+    def close(self) -> None:
+        self._close(self._end_soon)
+
+    def abort(self) -> None:
+        self._break(None)
+
+    def _close(self, end: Callable[[Exception | None], None]) -> None:
+        """Let ``end`` follow once everything is sent."""
+        if self._is_closing:
+            return
+        self._is_closing = True
+        self.pause_reading()
+        if self._queue is None:
+            end(None)
+
+    def _break(self, error: Exception | None) -> None:
+        """Drop it, with whatever waits."""
+        self._is_closing = True
+        self.pause_reading()
+        self._forget_queue()
+        self._end_soon(error)
+
+    def _fail(self, error: BaseException) -> None:
+        """The reader raised, which must not be: somebody is told, and it is over."""
+        self._loop.call_exception_handler(
+            {"message": "Fatal error: a protocol raised", "exception": error, "transport": self}
+        )
+        self._break(error if isinstance(error, Exception) else None)
+
+    def _end_soon(self, error: Exception | None) -> None:
+        """End behind whatever runs now: whoever writes is not told in the midst of it."""
+        if not self._end_is_due:
+            self._end_is_due = True
+            self._loop.call_soon(self._end, error)
+
+    def _end(self, error: Exception | None) -> None:
+        self._end_is_due = True
+        try:
+            self._reader.connection_lost(error)
+        finally:
+            self._sock.close()
+            del self._reader  # which holds this one: together they would wait for the garbage collector
+
+    def __del__(self) -> None:
+        if self._sock.fileno() >= 0:
+            warnings.warn(f"unclosed transport {self!r}", ResourceWarning, stacklevel=2, source=self)
+            self._sock.close()
+
+
+def _drop(queue: deque[memoryview], size: int) -> None:
+    """Take the first ``size`` bytes from ``queue``."""
+    while queue and size >= len(queue[0]):
+        size -= len(queue.popleft())
+    if size:
+        queue[0] = queue[0][size:]
