@@ -125,15 +125,7 @@ class FrameDecoder:
         self.failure: RemoteProtocolError | None = None
         self._mask_bit = _MASKED if masked else 0
         self._granularity = _GRANULARITY.index(receive)
-        self._transforms = tuple(reversed(transforms))
-        self._reserved_bits = 0
-        for transform in transforms:
-            self._reserved_bits |= transform.reserved_bits
-        # The first byte of a message that went through all transforms, if that can be told.
-        self._marked_text = _WHOLE_TEXT | self._reserved_bits if self._reserved_bits else _NO_LENGTH
-        self._marked_binary = _WHOLE_BINARY | self._reserved_bits if self._reserved_bits else _NO_LENGTH
-        # How much is transformed at once: whole messages have a limit, and nothing limits the sum of their parts.
-        self._piece_size = _PIECE_SIZE if transforms and receive is not Receive.MESSAGES else _NO_BOUND
+        self._expect(transforms)
         self._message_limit = limits.message_size
         self._frame_limit = limits.frame_size
         self._max_fragments = limits.max_fragments
@@ -153,6 +145,18 @@ class FrameDecoder:
         self._message = MessageBuffer(False)
         self._received = 0
         self._frames = 0
+
+    def _expect(self, transforms: Sequence[MessageTransform]) -> None:
+        """Messages may have gone through ``transforms``."""
+        self._transforms = tuple(reversed(transforms))
+        self._reserved_bits = 0
+        for transform in transforms:
+            self._reserved_bits |= transform.reserved_bits
+        # The first byte of a message that went through all transforms, if that can be told.
+        self._marked_text = _WHOLE_TEXT | self._reserved_bits if self._reserved_bits else _NO_LENGTH
+        self._marked_binary = _WHOLE_BINARY | self._reserved_bits if self._reserved_bits else _NO_LENGTH
+        # How much is transformed at once: whole messages have a limit, and nothing limits the sum of their parts.
+        self._piece_size = _PIECE_SIZE if transforms and self._granularity != _WHOLE_MESSAGES else _NO_BOUND
 
     @property
     def in_message(self) -> bool:
