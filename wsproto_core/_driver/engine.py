@@ -20,7 +20,7 @@ from .._protocol.sending import Sender
 from .._speedups import FrameDecoder
 from .._types import Buffer, Opcode, Receive, Role, Timer
 from .base import EngineBase
-from .expansion import SLICE_SIZE, Backlog, Decoding
+from .expansion import SLICE_SIZE, Backlog, Decoding, memory_of_messages
 from .flow import ControlRate
 from .keepalive import Keepalive
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine"]
 
+#: More memory than this is never in one batch: C's numbers end.
+_MOST_ROOM: Final = 0x7FFFFFFF
 #: How long an owed close frame waits for the application's last answers, in seconds; or half the closing timeout.
 _GRACE: Final = 1.0
 
@@ -158,12 +160,21 @@ class Engine(EngineBase):
         assert rate is not None, "an open connection counts control frames"
         if backlog.decoded is not None:
             decoded, backlog.decoded = backlog.decoded, None
-            return self._react_to_decoded(decoded.events, decoded.controls)
+            events = self._react_to_decoded(decoded.events, decoded.controls)
+            backlog.batch_size += memory_of_messages(events)
+            return events
         # Only a large message is worth it: small ones, however many, hold the interpreter most of the time.
         if least is None or decoder.transformed_size < least or backlog.unread.size < least:
-            return self._decode(backlog.unread.take())
+            data = backlog.unread.peek()
+            decoder.room = room = min(room, _MOST_ROOM)
+            events = self._decode(data)
+            backlog.unread.skip(len(data) - decoder.undecoded)
+            # What was transformed is counted already, and what else there is cannot have expanded.
+            counted = room - decoder.room if events else 0
+            backlog.batch_size += counted or memory_of_messages(events)
+            return events
         decoder.control_allowance = rate.allowance(self._now)
-        backlog.decoding = Decoding(decoder, backlog.unread.take_all(), room)
+        backlog.decoding = Decoding(decoder, backlog.unread.take_all(), min(room, _MOST_ROOM))
         return []
 
     @staticmethod

@@ -24,11 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SLICE_SIZE", "Backlog", "Decoding", "Expanding"]
 
-#: Bytes decoded at a time where transforms are in use. DEFLATE makes 1032 bytes of one at the most, so that a slice
-#: yields 2 MiB; it is the only transform that the library has. Smaller slices cost time: where large messages are
-#: inflated, 15 % with 2 KiB and 50 % with 1 KiB. What a pipeline opens has no such ratio (zstd makes 1 MiB of 30
-#: bytes), so sealed messages are opened one by one instead; ``Limits.message_size`` bounds each.
-SLICE_SIZE: Final = 2048
+#: Bytes handed to the decoder at a time where transforms are in use. It ends a batch by itself, behind the message that
+#: fills it; what it leaves is copied when its turn comes. Nobody tells a pipeline where to end (zstd makes 1 MiB of 30
+#: bytes), so sealed messages are opened one by one; ``Limits.message_size`` bounds each.
+SLICE_SIZE: Final = 32 * 1024
 
 
 class Unread:
@@ -54,16 +53,23 @@ class Unread:
         if data:
             self._chunks.append(data)
 
-    def take(self) -> bytes:
+    def peek(self) -> bytes:
         """The next slice of what was read."""
         chunk, start = self._chunks[0], self._position
-        stop = len(chunk) if self._slice_size is None else start + self._slice_size
-        if stop < len(chunk):
-            self._position = stop
-        else:
+        return chunk[start:] if self._slice_size is None else chunk[start : start + self._slice_size]
+
+    def skip(self, size: int) -> None:
+        """So many bytes of that slice are dealt with."""
+        self._position += size
+        if self._position == len(self._chunks[0]):
             del self._chunks[0]
             self._position = 0
-        return chunk[start:stop]
+
+    def take(self) -> bytes:
+        """The next slice, to be dealt with."""
+        data = self.peek()
+        self.skip(len(data))
+        return data
 
     def take_all(self) -> Unread:
         """All of it, as another one."""
@@ -141,7 +147,10 @@ class Decoding(Work):
     def _do(self) -> None:
         decoder, size = self._decoder, 0
         while self.unread and decoder.transformed_size and size < self._room:
-            events = decoder.decode(self.unread.take())
+            data = self.unread.peek()
+            decoder.room = self._room - size
+            events = decoder.decode(data)
+            self.unread.skip(len(data) - decoder.undecoded)
             self.events += events
             self.controls += decoder.controls
             if decoder.control_allowance is not None:
@@ -206,9 +215,7 @@ class Expanding(ABC):
         events: list[Event] = []
         room = self._room_for_batch
         while backlog.is_due and backlog.batch_size < room and self._closing.may_receive:
-            part = self._next_part(backlog, room - backlog.batch_size)
-            backlog.batch_size += memory_of_messages(part)
-            events += part
+            events += self._next_part(backlog, room - backlog.batch_size)
         backlog.batch_size = 0
         if not self._closing.may_receive:
             self._backlog = None
@@ -222,7 +229,9 @@ class Expanding(ABC):
 
     def _next_part(self, backlog: Backlog, room: int) -> list[Event]:
         if backlog.sealed:
-            return self._opened(backlog.sealed.pop())
+            opened = self._opened(backlog.sealed.pop())
+            backlog.batch_size += memory_of_messages(opened)
+            return opened
         if backlog.conclusion is not None:
             return self._react([], backlog.conclusion)
         if backlog.unread or backlog.decoded is not None:
@@ -230,7 +239,7 @@ class Expanding(ABC):
         return self._bytes_ended()
 
     def _next_decoded(self, backlog: Backlog, room: int) -> list[Event]:  # noqa: ARG002 - for those who have work done
-        """What comes of the next bytes. ``room`` is left in the batch."""
+        """What comes of the next bytes, counted as long as it is open. ``room`` is left in the batch."""
         return self._decode(backlog.unread.take())
 
     def _keep_sealed(

@@ -288,16 +288,19 @@ class DeflateTransform(MessageTransform):
         block, or has no bytes at all, lacks the empty block that RFC 7692 §7.2.1 wants at its end but nothing else,
         and is taken.
         """
-        if not final or self._compressed or not 0 < len(data) <= _STEP:
-            return self._decode_in_steps(data, final)
-        inflater = self._inflater or self._new_inflater()
-        inflated = _decompress(inflater, data, self._room)
-        if inflater.eof or len(inflated) == self._room:
-            self._compressed = len(data)
-            inflated = self._counted(inflated)
-            self._finish()
-        else:
-            self._end_message(inflater)
+        try:
+            if not final or self._compressed or not 0 < len(data) <= _STEP:
+                return self._decode_in_steps(data, final)
+            inflater = self._inflater or self._new_inflater()
+            inflated = inflater.decompress(data, self._room)
+            if inflater.eof or len(inflated) == self._room:
+                self._compressed = len(data)
+                inflated = self._counted(inflated)
+                self._finish()
+            else:
+                self._end_message(inflater)
+        except zlib.error as error:
+            raise RemoteProtocolError(Violation.CORRUPT_COMPRESSION, str(error)) from None
         return inflated
 
     def _new_compressor(self) -> _Compress:
@@ -336,7 +339,7 @@ class DeflateTransform(MessageTransform):
         """Inflate up to the next BFINAL, and not much more than is allowed."""
         ceiling = self._ceiling()
         room = 0 if ceiling is None else min(ceiling - self._inflated + 1, _MOST)
-        return _decompress(self._inflater or self._new_inflater(), data, room)
+        return (self._inflater or self._new_inflater()).decompress(data, room)
 
     def _new_inflater(self) -> _Decompress:
         self._inflater = zlib.decompressobj(-max(_MIN_BITS, self._peer_bits))
@@ -387,14 +390,7 @@ class DeflateTransform(MessageTransform):
     def _end_message(self, inflater: _Decompress) -> None:
         """Feed what the sender took away, and see that a block may begin there (RFC 7692 §7.2.2)."""
         # A block with BFINAL that needed some of these bytes has left the others unused.
-        if _decompress(inflater, _EMPTY_BLOCKS, 1) or inflater.eof:
+        if inflater.decompress(_EMPTY_BLOCKS, 1) or inflater.eof:
             raise RemoteProtocolError(Violation.CORRUPT_COMPRESSION, "the message ends within a block")
         if self._peer_restarts:
             self._inflater = None  # RFC 7692 §7.1.1
-
-
-def _decompress(inflater: _Decompress, data: Buffer, max_length: int) -> bytes:
-    try:
-        return inflater.decompress(data, max_length)
-    except zlib.error as error:
-        raise RemoteProtocolError(Violation.CORRUPT_COMPRESSION, str(error)) from None

@@ -13,10 +13,13 @@ from .leaves_c cimport MessageBuffer
 @cython.final
 cdef class FrameDecoder:
     cdef public object control_allowance
-    cdef readonly Py_ssize_t controls
+    cdef public Py_ssize_t room
+    cdef readonly Py_ssize_t controls, undecoded
     cdef readonly bint only_messages
     cdef readonly bytes close_payload
     cdef readonly object failure
+    cdef Py_ssize_t _piece_size
+    cdef int _marked_text, _marked_binary
     cdef int _mask_bit, _granularity, _reserved_bits, _short, _short_limit
     cdef tuple _transforms, _active
     cdef object _message_limit, _frame_limit, _max_fragments
@@ -30,11 +33,15 @@ cdef class FrameDecoder:
     cdef bytes _take_large(self, data, list events)
     @cython.locals(length=int)
     cdef bint _announces_much(self, bytes head) except -1
+    @cython.locals(end=Py_ssize_t, position=Py_ssize_t)
+    cdef _decode(self, bytes data, list events)
     @cython.locals(
-        end=Py_ssize_t, position=Py_ssize_t, body=Py_ssize_t, stop=Py_ssize_t,
+        body=Py_ssize_t, stop=Py_ssize_t,
         mask_bit=int, header_size=int, first=int, length=int, short=int, key_in=bytes,
     )
-    cdef _decode(self, bytes data, list events)
+    cdef Py_ssize_t _frames_in(self, bytes data, Py_ssize_t position, Py_ssize_t end, list events) except -1
+    @cython.locals(piece=bytes)
+    cdef _transformed(self, bytes data, Py_ssize_t body, Py_ssize_t stop, bytes key_in, bint is_text, list events)
     cdef int _two_byte_length(self, bytes data, Py_ssize_t position, Py_ssize_t end) noexcept
     cdef Py_ssize_t _frame(self, bytes data, Py_ssize_t position, Py_ssize_t end, list events) except -1
     @cython.locals(first=int, second=int, length=uint64_t, key_end=Py_ssize_t, size=int)
@@ -48,6 +55,7 @@ cdef class FrameDecoder:
     cdef _check_message_size(self, uint64_t size)
     cdef _begin(self, int first, uint64_t length)
     cdef tuple _transforms_for(self, int first)
+    cdef Py_ssize_t _pieces(self, bytes data, Py_ssize_t position, Py_ssize_t end, list events) except -1
     @cython.locals(stop=Py_ssize_t, left=uint64_t, size=uint64_t)
     cdef Py_ssize_t _payload(self, data, Py_ssize_t position, Py_ssize_t end, list events) except -1
     cdef _check_close(self, bytes payload)

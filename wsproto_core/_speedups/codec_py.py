@@ -21,7 +21,7 @@ from .._errors import RemoteProtocolError
 from .._events import Event, Fragment, Ping, Pong
 from .._types import MAX_CONTROL_PAYLOAD, Receive
 from .._violations import Violation
-from .leaves_py import MessageBuffer, complete_utf8, unmask, unmask_text
+from .leaves_py import MessageBuffer, complete_utf8, memory_of, unmask, unmask_text
 
 if TYPE_CHECKING:
     from .._config import Limits
@@ -57,6 +57,11 @@ _WHOLE_MESSAGES: Final = 2
 _MAX_HEADER: Final = 14
 _LARGE: Final = 0x4000
 
+#: More than any batch, and what is transformed at once where parts of messages are handed over: DEFLATE makes 2 MiB of
+#: that at the most, 1032 bytes of one.
+_NO_BOUND: Final = 0x7FFFFFFF
+_PIECE_SIZE: Final = 2048
+
 _INCOMPLETE: Final = -1
 #: What no length is, and a limit below every length.
 _NO_LENGTH: Final = -1
@@ -80,11 +85,14 @@ class FrameDecoder:
         "_granularity",
         "_in_message",
         "_key",
+        "_marked_binary",
+        "_marked_text",
         "_mask_bit",
         "_max_fragments",
         "_message",
         "_message_limit",
         "_opcode",
+        "_piece_size",
         "_received",
         "_remaining",
         "_reserved_bits",
@@ -97,6 +105,8 @@ class FrameDecoder:
         "controls",
         "failure",
         "only_messages",
+        "room",
+        "undecoded",
     )
 
     def __init__(
@@ -105,16 +115,17 @@ class FrameDecoder:
         #: How many control frames the next batch may contain; ``None`` for any number. Set by the caller.
         self.control_allowance: int | None = None
         self.controls = 0
+        #: How many bytes of memory the messages of the next batch may take before it ends, where extensions transform
+        #: them; set by the caller. And how many bytes at the end of what was given were left alone because of that.
+        self.room = _NO_BOUND
+        self.undecoded = 0
         #: Whether the last batch held nothing but messages, and whatever follows is awaited.
         self.only_messages = True
         self.close_payload: bytes | None = None
         self.failure: RemoteProtocolError | None = None
         self._mask_bit = _MASKED if masked else 0
         self._granularity = _GRANULARITY.index(receive)
-        self._transforms = tuple(reversed(transforms))
-        self._reserved_bits = 0
-        for transform in transforms:
-            self._reserved_bits |= transform.reserved_bits
+        self._expect(transforms)
         self._message_limit = limits.message_size
         self._frame_limit = limits.frame_size
         self._max_fragments = limits.max_fragments
@@ -135,6 +146,18 @@ class FrameDecoder:
         self._received = 0
         self._frames = 0
 
+    def _expect(self, transforms: Sequence[MessageTransform]) -> None:
+        """Messages may have gone through ``transforms``."""
+        self._transforms = tuple(reversed(transforms))
+        self._reserved_bits = 0
+        for transform in transforms:
+            self._reserved_bits |= transform.reserved_bits
+        # The first byte of a message that went through all transforms, if that can be told.
+        self._marked_text = _WHOLE_TEXT | self._reserved_bits if self._reserved_bits else _NO_LENGTH
+        self._marked_binary = _WHOLE_BINARY | self._reserved_bits if self._reserved_bits else _NO_LENGTH
+        # How much is transformed at once: whole messages have a limit, and nothing limits the sum of their parts.
+        self._piece_size = _PIECE_SIZE if transforms and self._granularity != _WHOLE_MESSAGES else _NO_BOUND
+
     @property
     def in_message(self) -> bool:
         """Whether a message, or a frame of one, has begun and not ended."""
@@ -152,6 +175,7 @@ class FrameDecoder:
         events: list[Event] = []
         self.controls = 0
         self.only_messages = True
+        self.undecoded = 0
         if self.failure is not None or self.close_payload is not None:
             return events
         try:
@@ -189,7 +213,13 @@ class FrameDecoder:
             data = self._carry + data
             self._carry = b""
         end = len(data)
-        position = self._payload(data, 0, end, events) if self._remaining else 0
+        position = self._pieces(data, 0, end, events) if self._remaining else 0
+        if self.room > 0:
+            position = self._frames_in(data, position, end, events)
+        self.undecoded = end - position
+
+    def _frames_in(self, data: bytes, position: int, end: int, events: list[Event]) -> int:
+        """Take frames, and what there is of the last one, as long as there is room; return how far that went."""
         mask_bit = self._mask_bit
         header_size = 6 if mask_bit else 2
         key_in = data if mask_bit else b""
@@ -203,16 +233,33 @@ class FrameDecoder:
                 body += 2
             stop = body + length
             if not 0 <= length <= short or stop > end or not _WHOLE_TEXT <= first <= _WHOLE_BINARY:
-                position = self._frame(data, position, end, events)
-                short = self._short
+                if 0 <= length <= short and stop <= end and first in (self._marked_text, self._marked_binary):
+                    self._transformed(data, body, stop, key_in, first == self._marked_text, events)
+                    position = stop
+                else:
+                    position = self._frame(data, position, end, events)
+                    short = self._short
+                if self.room <= 0:
+                    return position
             elif first == _WHOLE_TEXT:
                 events.append(unmask_text(data, body, stop, key_in, body - 4))
                 position = stop
             else:
                 events.append(unmask(data, body, stop, key_in, body - 4))
                 position = stop
-        if position < end:
-            self._frame(data, position, end, events)
+        return self._frame(data, position, end, events) if position < end else end
+
+    def _transformed(
+        self, data: bytes, body: int, stop: int, key_in: bytes, is_text: bool, events: list[Event]
+    ) -> None:
+        """Take a whole message that went through all transforms, in one short frame."""
+        piece = unmask(data, body, stop, key_in, body - 4)
+        for transform in self._transforms:
+            piece = transform.decode(piece, True)
+        self._check_message_size(len(piece))
+        message = unmask_text(piece, 0, len(piece), b"", 0) if is_text else piece
+        self.room -= memory_of(message)
+        events.append(message)
 
     def _two_byte_length(self, data: bytes, position: int, end: int) -> int:
         """A length of two bytes; ``_NO_LENGTH`` if it is incomplete or one byte could have held it."""
@@ -240,7 +287,7 @@ class FrameDecoder:
         if body == _INCOMPLETE:
             self._carry = data[position:]
             return end
-        return self._payload(data, body, end, events)
+        return self._pieces(data, body, end, events)
 
     # --- headers: everything is checked as soon as the bytes that decide it are there --------------------------------
 
@@ -347,9 +394,16 @@ class FrameDecoder:
 
     # --- payloads: taken as they come ---------------------------------------------------------------------------------
 
+    def _pieces(self, data: bytes, position: int, end: int, events: list[Event]) -> int:
+        """Take what has come of the current frame's payload, as far as there is room; return how far that went."""
+        position = self._payload(data, position, end, events)
+        while self._remaining and position < end and self.room > 0:
+            position = self._payload(data, position, end, events)
+        return position
+
     def _payload(self, data: Buffer, position: int, end: int, events: list[Event]) -> int:
-        """Take what has come of the current frame's payload; return where it ends."""
-        left = end - position
+        """Take what has come of the current frame's payload, or a piece of that; return where it ends."""
+        left = min(end - position, self._piece_size)
         size = self._remaining if self._remaining < left else left
         stop = position + size
         self._remaining -= size
@@ -421,6 +475,8 @@ class FrameDecoder:
             events.append(ready)
         elif ready or final:
             events.append(Fragment(ready, final))
+        if self._active:
+            self.room -= memory_of(ready)
         if final:
             self._in_message = False
             self._received = self._frames = 0
