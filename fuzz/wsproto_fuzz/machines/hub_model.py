@@ -46,7 +46,7 @@ class RoomModel:
         self.epoch = epoch
         self.members: dict[str, Message] = {}
         self.log: list[tuple[str, Message]] = []
-        self.left_at = 0.0
+        self.left_at: float = 0.0
 
     @property
     def position(self) -> Position:
@@ -81,7 +81,9 @@ class HubModel:
         self.rooms: dict[str, RoomModel] = {}
         #: The names of rooms that nobody is in, in the order of leaving.
         self.left: list[str] = []
-        self.published = self.delivered = self.refused = 0
+        self.published: int = 0
+        self.delivered: int = 0
+        self.refused: int = 0
 
     @property
     def statistics(self) -> HubStatistics:

@@ -30,8 +30,8 @@ class HubPlay:
 
     def __init__(self, hub: Hub, now: float = 0.0) -> None:
         self.hub = hub
-        self.model = HubModel(hub.limits)
-        self.now = now
+        self.model: HubModel = HubModel(hub.limits)
+        self.now: float = now
         self.steps: list[tuple[float, Command]] = []
         # The offset that each member of a room was told last.
         self._heard: dict[tuple[str, str], int] = {}
