@@ -229,12 +229,12 @@ class _Pilot:
 
     def _do_work(self, now: float, *, is_outgoing: bool) -> list[Event]:
         """Do the work that was done then; there is none if this engine has not come to it."""
-        for work in self._working:
-            if work.is_outgoing is is_outgoing:
-                self._working.remove(work)
-                work()
-                return self._engine.work_done(work, now)
-        return []
+        found = [work for work in self._working if work.is_outgoing is is_outgoing]
+        if not found:
+            return []
+        self._working.remove(found[0])
+        found[0]()
+        return self._engine.work_done(found[0], now)
 
     def _compare_endings(self) -> None:
         then, now = self._flight.ending, ending_of(self._engine, payloads=self._flight.has_payloads)
