@@ -188,6 +188,8 @@ class _Pilot:
         for number, entry in enumerate(entries, self._flight.begins_at or 0):
             self._repeat(entry)
             told = self._tape.entries.pop().told if self._tape.entries else ()
+            while (work := self._engine.next_work()) is not None:
+                self._working.append(work)
             if told != entry.told:
                 self._departures.append(f"call {number}, {entry.do}: {_list(told)}, and not {_list(entry.told)}")
         self._compare_endings()
@@ -226,15 +228,13 @@ class _Pilot:
         return getattr(self._engine, entry.do)(**options)
 
     def _do_work(self, now: float, *, is_outgoing: bool) -> list[Event]:
-        """Do the work that was done then. There is none where it was of no use any more."""
-        while (work := self._engine.next_work()) is not None:
-            self._working.append(work)
-        for work in self._working:
-            if work.is_outgoing is is_outgoing:
-                self._working.remove(work)
-                work()
-                return self._engine.work_done(work, now)
-        return []
+        """Do the work that was done then; there is none if this engine has not come to it."""
+        found = [work for work in self._working if work.is_outgoing is is_outgoing]
+        if not found:
+            return []
+        self._working.remove(found[0])
+        found[0]()
+        return self._engine.work_done(found[0], now)
 
     def _compare_endings(self) -> None:
         then, now = self._flight.ending, ending_of(self._engine, payloads=self._flight.has_payloads)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -370,6 +371,26 @@ def test_what_somebody_else_has_done_is_done_again(end: str) -> None:
     for flight in map(again, flights):
         assert "work_done" in [entry.do for entry in flight.entries]
         assert replay(flight).departures == ()
+        alone = replace(flight, facts=replace(flight.facts, work_size=None))
+        assert replay(alone).departures  # it had no work to give back
+
+
+def test_what_comes_back_behind_the_end_is_given_back_again() -> None:
+    flights: list[Flight] = []
+    wire = recorded_wire(recorder(flights, payloads=True), extensions=[PerMessageDeflate()])
+    wire.open()
+    client, server = wire.client.engine, wire.server.engine
+    server.offload(1000)
+    client.send(Random(4).randbytes(100_000))
+    server.receive_data(b"".join(b"".join(batch) for batch in iter(client.data_to_send, [])), wire.now)
+    work = server.next_work()
+    assert work is not None
+    server.abort()
+    work()
+    (closed,) = server.work_done(work, wire.now)
+    assert isinstance(closed, Closed)
+    server.transport_lost(None, wire.now)
+    assert replay(again(flights[0])).departures == ()
 
 
 class Reversed(MessageTransform):
