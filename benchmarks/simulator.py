@@ -19,7 +19,14 @@ from processes import Failed
 
 PROGRAM: Final = Path(__file__).resolve().parent.parent / "tools" / "scenarios.py"
 SUBJECTS: Final = MappingProxyType({"compiled": {}, "pure": {"WSPROTO_CORE_PUREPYTHON": "1"}})
-CASES: Final = MappingProxyType({"WebSocket": [], "datagrams": ["--datagrams"]})
+CASES: Final = MappingProxyType(
+    {
+        "WebSocket": [],
+        "datagrams": ["--datagrams"],
+        "WebSocket, two cores": ["--jobs=2"],
+        "datagrams, two cores": ["--datagrams", "--jobs=2"],
+    }
+)
 BENCHMARK: Final = Benchmark("simulator", "conversations a second of CPU", True, list(CASES), list(SUBJECTS))
 
 

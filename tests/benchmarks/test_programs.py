@@ -127,7 +127,8 @@ def test_whose_a_sample_is(sample: str, part: str) -> None:
 
 def test_simulator(tmp_path: Path) -> None:
     report = measured("simulator", tmp_path, "--rounds", "1", "--count", "3")
-    assert pairs(report) == [(case, twin) for case in ("WebSocket", "datagrams") for twin in ("compiled", "pure")]
+    kinds = ("WebSocket", "datagrams", "WebSocket, two cores", "datagrams, two cores")
+    assert pairs(report) == [(case, twin) for case in kinds for twin in ("compiled", "pure")]
 
 
 @pytest.mark.parametrize("path", ["receive", "send", "send masked", "echo"])

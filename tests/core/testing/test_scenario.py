@@ -190,6 +190,11 @@ def test_the_command_tells_the_rate(kind: list[str]) -> None:
     assert re.fullmatch(r"40 conversations in \d+\.\d\d s of one core: \d+ a second\n", told)
 
 
+def test_the_command_plays_on_several_cores() -> None:
+    told = command("21", "--jobs", "2").stdout
+    assert re.fullmatch(r"21 conversations in \d+\.\d\d s of each of 2 cores: \d+ a second\n", told)
+
+
 def test_the_command_plays_what_was_kept() -> None:
     told = command("--file", "tests/core/testing/corpus/rejected.json").stdout
     assert "server reject\n" in told
