@@ -278,6 +278,17 @@ def test_compressed_messages_cut_anywhere_with_control_frames_between(
             assert joined(events) == [expected if receive is Receive.MESSAGES else Fragment(expected, True)]
 
 
+def test_how_large_a_transformed_message_is_known_to_be(codec: type[FrameDecoder], masked: bool) -> None:
+    decoder = codec(masked=masked, receive=Receive.MESSAGES, limits=UNLIMITED, transforms=[deflate()])
+    compressed = frame(0x41, HELLO, masked=masked)
+    said = []
+    for piece in (compressed[:-5], compressed[-5:], frame(0x80, b"", masked=masked), frame(0x01, b"hi", masked=masked)):
+        decoder.decode(piece)
+        said.append(decoder.transformed_size > 0)
+    assert said == [True, True, False, False]
+    assert decoder.in_message  # which is not transformed
+
+
 # --- limits -----------------------------------------------------------------------------------------------------------
 
 
