@@ -194,7 +194,7 @@ class FrameDecoder:
             return bytes(data)
         data = data.cast("B")
         position, end = 0, len(data)
-        while end - position >= _LARGE and not self._carry:
+        while end - position >= _LARGE and not self._carry and self.room > 0:
             if not self._remaining:
                 head = bytes(data[position : position + _MAX_HEADER])
                 if not self._announces_much(head):

@@ -53,6 +53,14 @@ def test_what_is_behind_a_batch_is_told(codec: type[FrameDecoder]) -> None:
     assert decoder.undecoded == len(deflated(b"a" * 1000, b"b" * 1000)) - len(deflated(b"a" * 1000))
 
 
+def test_a_batch_ends_behind_a_large_message_that_is_taken_from_where_it_is(codec: type[FrameDecoder]) -> None:
+    noise = Random(1).randbytes(50_000)
+    decoder, data = inflating(codec), deflated(noise, noise, noise)
+    decoder.room = 1
+    assert decoder.decode(memoryview(data)) == [noise]
+    assert decoder.undecoded == len(data) - len(deflated(noise))
+
+
 def test_what_is_not_transformed_needs_no_room(codec: type[FrameDecoder]) -> None:
     decoder = inflating(codec)
     decoder.room = 1
