@@ -34,8 +34,9 @@ The same text to everybody. `bare` writes ready bytes to one transport after the
         "growth": """\
 Each connection has one message of 64 bytes in flight; all frames of a read are on one connection.""",
         "shares": """\
-Who spends the time of a message, or of a handshake: samples of `perf`, once, so they tell what bounds a figure and are
-no figures to compare with those above. *Interpreter* is everything in CPython but its garbage collector.""",
+Who spends the time of a message, or of a handshake: samples of `perf`, once. Being sampled takes time as well, so these
+tell what bounds a figure, and are none to compare with those above. *Interpreter* is everything in CPython but its
+garbage collector.""",
         "simulator": """\
 Random conversations under virtual time, as the tests play them: `tools/scenarios.py`.""",
     }

@@ -87,6 +87,8 @@ def measured(case: str, seconds: float, folder: Path) -> Iterator[Figure]:
         with serving(subject) as server, sampling(server.pid, samples):
             reading = put(load(seconds), server)
         counts = counted(samples)
+        if not counts:
+            raise Failed(f"{case}, {subject}: perf took no samples")
         nanoseconds = 1e9 * reading.server_seconds / (reading.messages or reading.ends)
         for part in PARTS:
             if counts[part]:
