@@ -56,7 +56,8 @@ async def test_our_client(
         async with runtime.connect(served.uri, **options) as ws:
             pass
         assert ws.close_report.ok
-    assert served.endings == [(4000, "bye"), (1000, "")]
+    # Each was noted by a thread or a task of its own, when that had its turn.
+    assert sorted(served.endings) == [(1000, ""), (4000, "bye")]
 
 
 async def test_our_client_and_ten_megabytes(runtime: Runtime, peer: Peer) -> None:
