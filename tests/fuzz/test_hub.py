@@ -140,9 +140,9 @@ def test_every_command_can_be_drawn(kind: type[Command]) -> None:
     assert isinstance(find(hub_commands(), lambda command: isinstance(command, kind)), kind)
 
 
-def shortest_talk(is_wanted: Callable[[HubTalk], bool]) -> HubTalk:
-    """What some searches shrink to at best: each may end where leaving out one step alone leads nowhere."""
-    return min((find(hub_talks(), is_wanted, seed=seed) for seed in range(5)), key=lambda talk: len(talk.steps))
+def shortest_talks(is_wanted: Callable[[HubTalk], bool]) -> list[HubTalk]:
+    """What searches that begin in several places shrink to: each has to end at the shortest."""
+    return [find(hub_talks(), is_wanted, seed=seed) for seed in range(6)]
 
 
 def told(talk: HubTalk) -> list[Effect]:
@@ -166,10 +166,10 @@ ADA, IN, OUT = Connect("ada"), Join("ada", "x"), Leave("ada", "x")
     ids=["refused", "entered", "left", "published", "presence", "members", "sent"],
 )
 def test_a_talk_shrinks_to_the_shortest(is_shown: Callable[[Effect], bool], shortest: list[Command]) -> None:
-    found = shortest_talk(lambda talk: any(map(is_shown, told(talk))))
-    assert len(found.steps) <= len(shortest)
-    assert {now for now, _ in found.steps} == {0.0}
-    assert {command.session for _, command in found.steps} == {"ada"}
+    for found in shortest_talks(lambda talk: any(map(is_shown, told(talk)))):
+        assert len(found.steps) <= len(shortest), found
+        assert {now for now, _ in found.steps} == {0.0}
+        assert len({command.session for _, command in found.steps}) == 1
 
 
 def test_nothing_wrong_is_nothing_asked() -> None:
@@ -178,10 +178,19 @@ def test_nothing_wrong_is_nothing_asked() -> None:
 
 def test_a_talk_with_two_who_hear_it() -> None:
     def is_heard_by_two(talk: HubTalk) -> bool:
-        return any(isinstance(item, Deliver) and item.room is None and len(item.sessions) == 2 for item in told(talk))
+        return any(isinstance(item, Deliver) and item.room is None and len(item.sessions) >= 2 for item in told(talk))
 
-    found = shortest_talk(is_heard_by_two)
-    assert [type(command) for _, command in found.steps] == [Connect, Connect, Broadcast]
+    for found in shortest_talks(is_heard_by_two):
+        assert [type(command) for _, command in found.steps] == [Connect, Connect, Broadcast]
+
+
+def test_a_talk_with_two_in_a_room() -> None:
+    def is_heard_in_a_room(talk: HubTalk) -> bool:
+        return any(isinstance(item, Deliver) and item.room and len(item.sessions) >= 2 for item in told(talk))
+
+    for found in shortest_talks(is_heard_in_a_room):
+        kinds = [type(command) for _, command in found.steps]
+        assert sorted(kinds, key=str) == [Connect, Connect, Join, Join, Publish]
 
 
 @pytest.mark.parametrize("has_gap", [False, True])

@@ -42,7 +42,10 @@ HUB_SESSIONS: Final[Sequence[str]] = ("ada", "bob", "cyd")
 HUB_ROOMS: Final[Sequence[str]] = ("x", "y", "lobby")
 
 #: A talk makes times of these: the room began when it was joined for the first time, the second, …
-_EPOCHS: Final = st.integers(0, 3)
+_EPOCHS: Final = st.sampled_from([0, 0, 0, 1, 2])
+_OFFSETS: Final = st.sampled_from([0, 0, 0, 1, 2, -1])
+#: Whether a command comes whatever it needs.
+_SUDDEN: Final = st.sampled_from([False, False, False, True])
 _PAUSES: Final = st.sampled_from([0.0, 0.5, 10.0, 60.0])
 
 #: What can be limited, down to what is reached at once.
@@ -110,62 +113,67 @@ def hub_commands(
     """Any command of these sessions, in these rooms, in time or not: many are refused. The epochs of positions are
     small numbers. Shrinks towards the first session's connecting.
     """
-    who, where, echo = st.sampled_from(sessions), st.sampled_from(rooms), st.booleans()
+    who, where, echo = st.sampled_from(sessions), st.sampled_from(rooms), st.sampled_from([True, False])
     contents = hub_messages()
-    since = st.none() | st.builds(Position, _EPOCHS, st.integers(-1, 5))
-    publishing = st.builds(Publish, who, where, contents, echo)
-    joining = st.builds(Join, who, where, contents, since)
+    since = st.none() | st.builds(Position, _EPOCHS, _OFFSETS)
+    publishing = [st.builds(Publish, who, where, contents, echo) for _ in range(4)]
     return st.one_of(
         st.builds(Connect, who),
-        joining,
-        publishing,
-        st.builds(Leave, who, where),
-        st.builds(Disconnect, who),
-        st.builds(SetPresence, who, where, contents),
+        st.builds(Join, who, where),
         st.builds(ListMembers, who, where),
+        st.builds(SetPresence, who, where, contents),
         st.builds(Send, who, who, contents),
         st.builds(Broadcast, who, contents, echo),
-        joining,  # what happens often stands there often
-        publishing,
-        publishing,
+        st.builds(Join, who, where, contents, since),
+        *publishing,  # what happens often stands there often, each by itself: of equals, hypothesis keeps one
+        st.builds(Leave, who, where),
+        st.tuples(who, where).map(lambda drawn: Disconnect(drawn[0])),  # drawn like Leave, to shrink into it
     )
 
 
 def hub_talks(
-    *, sessions: Sequence[str] = HUB_SESSIONS, rooms: Sequence[str] = HUB_ROOMS, max_steps: int = 20
+    *, sessions: Sequence[str] = HUB_SESSIONS, rooms: Sequence[str] = HUB_ROOMS, max_steps: int = 30
 ) -> st.SearchStrategy[HubTalk]:
-    """Talks of up to ``max_steps`` commands, of which most come with what they need: who publishes has connected and
-    joined. Positions are such as sessions have seen, or nearly. Shrinks towards one in which nobody asks for anything.
+    """Talks of up to ``max_steps`` commands. In the place of most commands that come too early stands what they need:
+    who would publish connects, then joins. Positions are such as sessions have seen, or nearly. Shrinks towards the
+    fewest steps, without any pause.
     """
-    step = st.tuples(_PAUSES, hub_commands(sessions=sessions, rooms=rooms), st.booleans())
-    return st.lists(step, max_size=max_steps).map(_talk)
+    step = st.tuples(_PAUSES, hub_commands(sessions=sessions, rooms=rooms), _SUDDEN)
+    few = st.lists(step, max_size=max_steps)
+    many = st.lists(step, min_size=max_steps // 2, max_size=max_steps)  # hypothesis makes lists of six, left to itself
+    return (few | many).map(_talk)
 
 
 def _talk(steps: list[tuple[float, Command, bool]]) -> HubTalk:
-    """Add up the pauses, add what commands need, and make times of the epochs."""
+    """Add up the pauses, let needs come first, and make times of the epochs. What is drawn as one step is one step:
+    else the fewest choices, which hypothesis looks for, were not the fewest steps.
+    """
     now = 0.0
     joined: dict[str, set[str]] = {}
     joined_at: dict[str, list[float]] = {}
     timed: list[tuple[float, Command]] = []
     for pause, wanted, is_sudden in steps:
         now += pause
-        needed = [] if is_sudden else _needed(wanted, joined)
-        for command in (*needed, wanted):
-            _note(command, joined)
-            if isinstance(command, Join):
-                joined_at.setdefault(command.room, []).append(now)
-            timed.append((now, _at_times(command, joined_at)))
+        command = wanted if is_sudden else _next(wanted, joined)
+        _note(command, joined)
+        if isinstance(command, Join):
+            joined_at.setdefault(command.room, []).append(now)
+        timed.append((now, _at_times(command, joined_at)))
     return HubTalk(tuple(timed))
 
 
-def _needed(command: Command, joined: Mapping[str, set[str]]) -> list[Command]:
-    """What has to come first, so that ``command`` is obeyed."""
-    absent = {command.session, *([command.to] if isinstance(command, Send) else [])} - joined.keys()
-    needed: list[Command] = [] if isinstance(command, Connect) else [Connect(session) for session in sorted(absent)]
-    if not isinstance(command, Leave | SetPresence | ListMembers | Publish):
-        return needed
-    is_member = command.room in joined.get(command.session, ())
-    return needed if is_member else [*needed, Join(command.session, command.room)]
+def _next(wanted: Command, joined: Mapping[str, set[str]]) -> Command:
+    """``wanted``, or what has to come first, so that it is obeyed."""
+    involved = [wanted.session, *([wanted.to] if isinstance(wanted, Send) else [])]
+    for session in involved:
+        if session not in joined:
+            return Connect(session)
+    if isinstance(wanted, Connect | Disconnect | Send | Broadcast):
+        return wanted
+    is_member = wanted.room in joined[wanted.session]
+    if isinstance(wanted, Join):
+        return Leave(wanted.session, wanted.room) if is_member and wanted.since is not None else wanted
+    return wanted if is_member else Join(wanted.session, wanted.room)
 
 
 def _note(command: Command, joined: dict[str, set[str]]) -> None:
