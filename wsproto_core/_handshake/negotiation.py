@@ -6,6 +6,7 @@ What lives here compares what was offered with what is supported. Reading it out
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from sys import intern
 from typing import Final, NamedTuple, TypeAlias
 
 from .._config import Limits
@@ -80,13 +81,14 @@ def accept_extensions(offers: Sequence[ExtensionHeader], extensions: Iterable[Ex
     answers: list[ExtensionHeader] = []
     transforms: list[MessageTransform] = []
     for name, offered in offers:
-        answer = waiting[name].accept(offered, limits) if name in waiting else None
-        if answer is None or _clashes(answer[1], transforms):
+        extension = waiting.get(name)
+        answer = None if extension is None else extension.accept(offered, limits)
+        if extension is None or answer is None or _clashes(answer[1], transforms):
             continue
         del waiting[name]
-        answers.append((name, answer[0]))
+        answers.append((extension.name, answer[0]))  # not the equal name that came: it would be kept
         transforms.append(answer[1])
-    return Negotiated(format_extensions(answers) or None, tuple(transforms), tuple(name for name, _ in answers))
+    return _negotiated(answers, transforms)
 
 
 def confirm_extensions(lines: Sequence[str], extensions: Iterable[Extension], limits: Limits) -> Negotiated:
@@ -106,7 +108,7 @@ def confirm_extensions(lines: Sequence[str], extensions: Iterable[Extension], li
         if _clashes(transform, transforms):
             raise RemoteProtocolError(Violation.EXTENSION_PARAMETERS, "two extensions claim the same reserved bit")
         transforms.append(transform)
-    return Negotiated(format_extensions(answers) or None, tuple(transforms), tuple(name for name, _ in answers))
+    return _negotiated(answers, transforms)
 
 
 def check_subprotocols(subprotocols: Iterable[object]) -> tuple[str, ...]:
@@ -146,6 +148,11 @@ def _parse_answers(lines: Sequence[str]) -> tuple[ExtensionHeader, ...]:
         return parse_extensions(lines)
     except ValueError as error:
         raise RemoteProtocolError(Violation.EXTENSION_PARAMETERS, str(error)) from None
+
+
+def _negotiated(answers: Sequence[ExtensionHeader], transforms: Iterable[MessageTransform]) -> Negotiated:
+    header = intern(format_extensions(answers))  # nearly all connections agree on the same
+    return Negotiated(header or None, tuple(transforms), tuple(name for name, _ in answers))
 
 
 def _confirm(extension: Extension, answered: Parameters, limits: Limits) -> MessageTransform:
