@@ -1,4 +1,7 @@
-"""Our adapters as servers, as a user would write them."""
+"""Our adapters as servers, as a user would write them, with keepalive off, as it is for everybody else.
+
+It would do no work in so short a time, but keep a timer: a loop that has one looks at the clock in every turn.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from wish import LARGEST, NEWS, Wish, forever
 
 import wsproto_asyncio
 import wsproto_sockets
-from wsproto_core import ConnectionClosed, Limits, PerMessageDeflate, ServeOptions
+from wsproto_core import ConnectionClosed, Limits, PerMessageDeflate, ServeOptions, Timeouts
 
 __all__ = ["serve_anyio", "serve_coroutine", "serve_listener", "serve_sockets", "serve_trio", "serve_workers"]
 
@@ -28,6 +31,7 @@ class Echo(wsproto_asyncio.Listener):
 
 def options(wish: Wish) -> ServeOptions:
     return {
+        "timeouts": Timeouts(ping_interval=None),
         "limits": Limits(message_size=LARGEST, outbox_size=4 * LARGEST),
         "compression": PerMessageDeflate() if wish.deflate else None,
     }

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import weakref
+from collections.abc import Callable
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.adapters.kit import HANDSHAKE, PING, TEXT, Raw, close_frame, echo, ev
 from tests.adapters.loops import run_on
 from wsproto_asyncio import Listener, WebSocket, connect, serve
 from wsproto_asyncio.link import Link
-from wsproto_core import Request, Response
+from wsproto_core import Request, Response, Timeouts
 
 # --- logs -------------------------------------------------------------------------------------------------------------
 
@@ -142,6 +143,24 @@ async def test_no_connection_survives_its_end() -> None:
             assert [ref() for ref in remembered if ref() is not None] == []
             assert not server._tasks
     assert len(remembered) >= 120
+
+
+async def test_who_waits_for_no_time_has_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop with a timer looks at the clock in every turn, and the kernel sets one of its own."""
+    loop, timers = asyncio.get_running_loop(), list[asyncio.TimerHandle]()
+    call_at = loop.call_at
+
+    def kept(when: float, callback: Callable[..., object], *arguments: object) -> asyncio.TimerHandle:
+        timers.append(call_at(when, callback, *arguments))
+        return timers[-1]
+
+    monkeypatch.setattr(loop, "call_at", kept)
+    silent = Timeouts(ping_interval=None)
+    async with serve(echo, "127.0.0.1", 0, timeouts=silent) as server, Raw.connect(server.port) as raw:
+        raw.send(frame(TEXT, b"x"))
+        assert (await raw.frame()).payload == b"x"
+        assert timers
+        assert all(timer.cancelled() for timer in timers)
 
 
 @pytest.mark.parametrize("kind", ["asyncio", "uvloop", "aiofastnet"])

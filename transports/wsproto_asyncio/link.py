@@ -137,9 +137,7 @@ class Link(asyncio.BufferedProtocol, Waiters):
             return
         self.is_lost = True
         self._after_input(self.engine.transport_lost(exc, self._loop.time()))
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._disarm()
         for future in self._working or ():
             future.cancel()
         on_lost, self.on_lost = self.on_lost, None
@@ -206,9 +204,11 @@ class Link(asyncio.BufferedProtocol, Waiters):
                 transport.write(buffer)
         if not (engine.is_flowing and self._is_reading):
             self._steer(transport)
-        deadline = engine.next_deadline()
-        if deadline is not None and (self._timer is None or deadline < self._fires_at):
+        deadline, timer = engine.next_deadline(), self._timer
+        if deadline is not None and (timer is None or deadline < self._fires_at):
             self._arm(deadline)
+        elif deadline is None and timer is not None:
+            self._disarm()
 
     def _write_at_once(self, transport: asyncio.Transport, buffers: _Buffers) -> _Buffers:
         """Hand ``buffers``, and a few batches behind them, to the socket in one call: nothing is copied, and one call
@@ -288,10 +288,15 @@ class Link(asyncio.BufferedProtocol, Waiters):
         """Let the timer fire at ``deadline``, which is earlier than it would. Deadlines mostly move later: then it
         fires as it was set, and looks again.
         """
-        if self._timer is not None:
-            self._timer.cancel()
+        self._disarm()
         self._fires_at = deadline
         self._timer = self._loop.call_at(deadline, self._timeout)
+
+    def _disarm(self) -> None:
+        """Let no timer fire. A loop that has none waits without looking at the clock, which every turn gains by."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _can_write_eof(self) -> bool:
         return self.transport is not None and self.transport.can_write_eof()
