@@ -7,6 +7,8 @@ import gc
 import logging
 import weakref
 from collections.abc import Callable
+from functools import partialmethod
+from typing import Any
 
 import pytest
 
@@ -204,14 +206,14 @@ def test_debug_mode_has_nothing_to_complain_of(kind: str, caplog: pytest.LogCapt
 
 async def test_a_visitor_whose_time_is_up_at_the_last_moment_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """The transport is made, and whoever waits for it does not know yet."""
-    made = Link.connection_made
 
-    def cut_off(link: Link, transport: asyncio.BaseTransport) -> None:
+    def cut_off(link: Link, transport: Any, made: Callable[[Link, Any], None]) -> None:
         made(link, transport)
         (introduction,) = (task for task in asyncio.all_tasks() if "_introduce" in repr(task.get_coro()))
         introduction.cancel()
 
-    monkeypatch.setattr(Link, "connection_made", cut_off)
+    for name in ("connection_made", "be_carried_by"):
+        monkeypatch.setattr(Link, name, partialmethod(cut_off, made=getattr(Link, name)))
     async with serve(echo, "127.0.0.1", 0, max_connections=1, proxied_by=["127.0.0.1"]) as server:
         async with Raw.connect(server.port, handshake=False) as raw:
             raw.send(b"PROXY UNKNOWN\r\n")

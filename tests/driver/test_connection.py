@@ -367,6 +367,18 @@ def test_it_is_half_closed_only_once_everything_was_taken() -> None:
     assert server.half_close
 
 
+def test_it_ends_both_ways_once_both_have_said_goodbye() -> None:
+    asked_first, asked_last, deserted = open_server(), open_server(), open_server()
+    asked_first.close()
+    asked_last.receive_data(QUESTION + CLOSE, START)
+    deserted.receive_eof(START)
+    assert [server.ends_both_ways for server in (asked_first, asked_last, deserted)] == [False, False, True]
+    asked_first.receive_data(CLOSE, START)
+    asked_last.data_to_send()
+    assert asked_first.ends_both_ways
+    assert asked_last.ends_both_ways
+
+
 def test_sending_after_the_end_tells_how_it_ended() -> None:
     for data, error in ((CLOSE, ConnectionClosedOK), (b"\x83", ConnectionClosedError)):
         server = open_server()

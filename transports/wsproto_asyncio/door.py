@@ -83,9 +83,7 @@ class _Door(Generic[_P]):
         """A new connection. It counts from now on."""
         since = self._loop.time()
         if self._adopt is None and not self._plan.where.needs_introduction(address, secure=self._ssl is not None):
-            peer = self._peer(since)
-            peer.link.on_made = partial(self._admit, peer, None)
-            self._carry(sock, peer, address)
+            self._carry(sock, self._peer(since), address, None)
         elif self._server.reception.approach(sock):
             self._introduce_later(sock, self._peer(since), address, since)
         else:
@@ -96,11 +94,13 @@ class _Door(Generic[_P]):
         peer.link.on_lost = MethodType(self._leave, peer)  # as long as it is there: a partial is four times as large
         return peer
 
-    def _carry(self, sock: socket.socket, peer: _P, address: Any) -> None:
+    def _carry(self, sock: socket.socket, peer: _P, address: Any, visitor: object) -> None:
         """Give ``peer`` a transport of our own: nobody has to wait for it."""
-        transport = SocketTransport(self._loop, sock, peer.link, address)
-        peer.link.connection_made(transport)
-        transport.start()
+        link = peer.link
+        transport = SocketTransport(self._loop, sock, link, address)
+        link.be_carried_by(transport)
+        self._admit(peer, visitor)
+        link.begin(transport)
 
     def _introduce_later(self, sock: socket.socket, peer: _P, address: Any, since: float) -> None:
         task = self._server.spawn(partial(self._introduce, sock, peer, address, since))
@@ -114,13 +114,12 @@ class _Door(Generic[_P]):
         steps = self._plan.where.introduction(address, secure=self._ssl is not None)
         async with asyncio.timeout_at(None if limit is None else since + limit):
             peer.proxied, ssl = await self._walk(steps, sock)
-            peer.link.on_made = partial(self._admit, peer, sock)
-            if ssl is not None:
-                await adopt(sock, lambda: peer.link, ssl=ssl, timeout=limit)
-            elif self._adopt is not None:
-                await self._adopt(sock, lambda: peer.link)
+            make = self._adopt if ssl is None else partial(adopt, ssl=ssl, timeout=limit)
+            if make is None:
+                self._carry(sock, peer, address, sock)
             else:
-                self._carry(sock, peer, address)
+                peer.link.on_made = partial(self._admit, peer, sock)
+                await make(sock, lambda: peer.link)
 
     async def _walk(
         self, steps: Generator[IntroductionStep, bytes, ProxiedFrom | None], sock: socket.socket

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final, TypeAlias, cast
 
 from wsproto_core import Buffer, ByteEngine, Event, Log, PreparedMessage, Work
 
-from .stream import memory
+from .stream import SocketTransport, memory
 from .waiting import Waiters
 
 __all__ = ["Link"]
@@ -102,6 +102,17 @@ class Link(asyncio.BufferedProtocol, Waiters):
         if on_made is not None:
             on_made()
         self._after_input([])
+
+    def be_carried_by(self, transport: SocketTransport) -> None:
+        """The same, for a transport of our own, which does not read yet: :meth:`begin`."""
+        self.transport = transport
+        self.local_address, self.remote_address = transport.addresses
+
+    def begin(self, transport: SocketTransport) -> None:
+        """Let ``transport``, one of our own, read."""
+        transport.start()
+        if self._timer is None:  # else something was there at once, and has been dealt with
+            self.flush()
 
     def take_over(self, transport: asyncio.Transport) -> None:
         """Carry on with a transport that another protocol has opened."""
@@ -263,11 +274,11 @@ class Link(asyncio.BufferedProtocol, Waiters):
         self._after_input(events)
 
     def _end(self, transport: asyncio.Transport) -> None:
-        """Everything has been said: end the write side, or both if the peer has ended or TLS knows no half."""
+        """Everything has been said: end the write side, or both if nothing more can come or TLS knows no half."""
         if self._has_ended:
             return
         self._has_ended = True
-        if self._peer_ended or not self._can_write_eof():
+        if self.engine.ends_both_ways or not self._can_write_eof():
             transport.close()
         else:
             try:

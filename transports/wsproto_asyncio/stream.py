@@ -134,6 +134,11 @@ class SocketTransport(asyncio.Transport):
             case _:
                 return default
 
+    @property
+    def addresses(self) -> tuple[Any, Any]:
+        """Of this end and the other. The socket is open."""
+        return self._sock.getsockname(), self._peername
+
     def get_protocol(self) -> Any:
         return getattr(self, "_reader", None)  # it is gone in the end
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, cast
 
-from .._errors import ConnectionClosedOK
 from .._events import CloseReport, Event, Fragment
 from .._protocol.sending import PreparedMessage
 from .._types import Buffer, Message, Receive, State
@@ -217,10 +216,14 @@ class AsyncPeer(PeerBase[_E]):
 
     def take_next(self) -> Message | Fragment | None:
         """An attempt, for adapters: the next message; raises :exc:`StopAsyncIteration` behind an ordinary close."""
-        try:
+        report = self.engine.close_report
+        if report is None or not report.ok:
             return self._take()
-        except ConnectionClosedOK:
-            raise StopAsyncIteration from None
+        message = self.engine.next_message()
+        self._link.flush_soon()  # as in _take(), which would make an error first, with its words
+        if message is None:
+            raise StopAsyncIteration
+        return message
 
     # --- liveness and the end -----------------------------------------------------------------------------------------
 

@@ -233,6 +233,11 @@ class EngineBase(Expanding):
         return self._closing.is_open and not has_work and (inbox is None or inbox.has_room)
 
     @property
+    def ends_both_ways(self) -> bool:
+        """Whether the peer has said everything as well: where ``half_close`` is true, close the transport instead."""
+        return self._transport_ended or self._closing.is_clean
+
+    @property
     def can_send(self) -> bool:
         """Whether :meth:`send` would take a message: the connection is open and the outbox below
         ``Limits.outbox_size``.

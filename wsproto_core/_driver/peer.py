@@ -139,6 +139,11 @@ class ByteEngine(PeerEngine, Protocol):
         ...
 
     @property
+    def ends_both_ways(self) -> bool:
+        """Whether to close it then, because the peer has said everything as well."""
+        ...
+
+    @property
     def bytes_queued(self) -> int:
         """Bytes that ``data_to_send`` has not given out yet."""
         ...

@@ -320,7 +320,8 @@ class AsyncReception(Reception[_A]):
         except BaseException as error:
             _blame(error, partial(peer.fail, words="the handler raised"))
         else:
-            peer.close_nowait()
+            if peer.state is not State.CLOSED:  # as it is behind a loop over all messages
+                peer.close_nowait()
 
 
 class _Places:
