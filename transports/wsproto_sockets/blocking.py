@@ -49,6 +49,7 @@ class BlockingLink(Protocol):
     def flush(self) -> None: ...
     def flush_soon(self) -> None: ...
     def give_way(self) -> None: ...
+    def send_at_once(self, message: Message | Buffer) -> bool: ...
     def abort(self) -> None: ...
     def until(self, attempt: Callable[[], _T | None], timeout: float | None = None) -> _T: ...
     def next_message(self) -> Message | None: ...
@@ -103,13 +104,13 @@ class BlockingPeer(PeerBase[_E], ABC):
         message, and :exc:`ConnectionClosed`.
         """
         link = self._link
-        link.give_way()
-        with link.lock:  # no other thread takes the room away
-            if not self.engine.send_at_once(message):
+        if not link.send_at_once(message):
+            link.give_way()
+            with link.lock:  # no other thread takes the room away
                 link.flush()
                 link.until(self.may_send)
                 self.engine.send(message)
-            link.flush_soon()
+                link.flush_soon()
 
     def send_nowait(self, message: Message | Buffer) -> None:
         """Queue a message without waiting. Raises :exc:`OutboxFull` when ``can_send`` is false, else what

@@ -37,21 +37,22 @@ _PATIENCE: Final = 0.02
 
 
 class Link(Binding):
-    """Carries bytes between a stream and ``engine``, and hands every batch of events to ``deliver``, which must not
-    block: it is called with the lock held.
+    """Carries bytes between a stream and ``engine``, whose inbox takes the messages, and hands every other event to
+    ``note``, which must not block: it is called with the lock held.
     """
 
     #: Where an operator is told what went wrong.
     log: ClassVar[Log] = logging.getLogger("wsproto_sockets")
 
-    def __init__(self, engine: ByteEngine, deliver: Callable[[Sequence[Event]], None]) -> None:
-        super().__init__(engine, deliver)
+    def __init__(self, engine: ByteEngine, note: Callable[[Event], None]) -> None:
+        super().__init__(engine)
+        self._note = note
         #: Server: ends the wait for an introduction, before there is a stream.
         self.on_abort: Callable[[], None] | None = None
         #: Called once the stream is gone, without the lock.
         self.on_lost: Callable[[], None] | None = None
-        # How often others than the thread have read, and how often they had when it looked.
-        self._reads = self._reads_seen = 0
+        # Whether others than the thread have read since it looked.
+        self._has_read = False
 
     def now(self) -> float:
         """The engine's clock."""
@@ -115,8 +116,7 @@ class Link(Binding):
 
     def _look(self) -> float:
         """See whether the application still reads by itself; return when to look again."""
-        has_read = self._reads != self._reads_seen
-        self._reads_seen = self._reads
+        has_read, self._has_read = self._has_read, False
         if not (has_read or self._is_reading):
             self._is_left_to_reader = False
         self._is_watching = self._is_left_to_reader and has_read
@@ -161,14 +161,22 @@ class Link(Binding):
         self._deliver(self.engine.handle_timeout(now))
         return True
 
-    def _take_in(self, data: bytes) -> None:
-        """Hand on what was read: ``b""`` for the end."""
+    def _take_in(self, data: bytes) -> bool:
+        """Hand on what was read, ``b""`` for the end; return whether there was anything in it but messages."""
         now = monotonic()
         self._peer_ended = not data
         events = self.engine.receive_data(data, now) if data else self.engine.receive_eof(now)
-        self._deliver(events)
         self.untaken += len(events)
-        self._uncorked_at = now
+        if self.untaken > 1:
+            self._reader, self._uncorked_at = get_ident(), now
+        return self._deliver(events)
+
+    def _deliver(self, events: Sequence[Event]) -> bool:
+        """Take a batch of the engine's events; return whether there was anything in it but messages."""
+        others = self.engine.gather(events)
+        for event in others:
+            self._note(event)
+        return bool(others)
 
     def _read_last_words(self, stream: Stream) -> None:
         """The socket is broken. What the peer said before, its close frame perhaps, explains more than the error."""
@@ -215,23 +223,27 @@ class Link(Binding):
                         raise TimeoutError(f"nothing within {timeout} seconds")
                     left = remaining(deadline)
                     is_last_try = left == 0
-                    if self.stream is not None and self._may_read and self._wants_read and not self._is_over():
-                        self._read_here(self.stream, left)
-                    else:
+                    if self.stream is None or self._is_reading or not self._wants_read or self._is_over():
                         self._wait(left)
+                    elif self._asleep is None and self._expire():
+                        self._read(self.stream)
+                        self.changed.notify_all()
+                        self.flush()
+                    else:
+                        self._read_here(self.stream, left)
                 return result
             finally:
                 self._stop_reading()
 
     def next_message(self) -> Message | None:
         """The next message, where waiting for one piece of input is all that it takes; else ``None``."""
-        engine = self.engine
+        engine, stream = self.engine, self.stream
         with self.lock:
             message: Any = engine.message_at_hand()
-            if message is None and self.stream is not None and self._may_read and engine.is_flowing:
+            if message is None and stream is not None and self._asleep and not self._is_reading and engine.is_flowing:
                 is_flowing = False
                 try:
-                    is_flowing = self._read_here(self.stream, None)
+                    is_flowing = self._read_here(stream, None)
                 finally:
                     if self._waiting or not (is_flowing and self._is_watching):
                         self._stop_reading()
@@ -241,23 +253,12 @@ class Link(Binding):
             return message  # type: ignore[no-any-return]  # a whole one, or none
 
     def _read_here(self, stream: Stream, timeout: float | None) -> bool:
-        """Wait for input in this thread, and take it in; return whether messages can go on to flow."""
+        """Wait for input in this thread, without the lock, and take it in; return whether it was messages, which go on
+        to flow.
+        """
         self.untaken: int = 0
         if self._is_corked:
             self.flush()
-        if (self._asleep is None and self._expire()) or stream.has_pending:
-            self._read(stream)
-            self.changed.notify_all()
-        else:
-            self._wait_for_input(stream, timeout)
-        is_flowing = self.engine.is_flowing
-        if self.engine.bytes_queued or not is_flowing:
-            self.flush()
-        return is_flowing
-
-    def _wait_for_input(self, stream: Stream, timeout: float | None) -> None:
-        """Wait without the lock, and take in what came with it."""
-        self._reader = get_ident()
         self._is_left_to_reader = self._is_reading = True
         data, error = None, None
         self.lock.release()
@@ -268,19 +269,19 @@ class Link(Binding):
         finally:
             self.come_first()
             self._is_reading = False
-            self._reads += 1
+            self._has_read = True
             if self._waiting:
                 self.changed.notify_all()
-        if data or (data is not None and not self._is_over()):  # else the thread interrupted
-            self._take_in(data)
-        elif error is not None:
+        if data and not self._take_in(data) and self.engine.is_flowing:
+            return True
+        if error is not None:
             self._error = self._error or error
         elif data is None:
             self._read(stream)
-
-    @property
-    def _may_read(self) -> bool:
-        return not self._is_reading and self._error is None
+        elif not data and not self._is_over():  # else the thread interrupted
+            self._take_in(data)
+        self.flush()
+        return self.engine.is_flowing
 
     def _stop_reading(self) -> None:
         """The caller has what it wanted: see to it that the socket is not forgotten."""

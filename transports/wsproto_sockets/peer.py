@@ -33,7 +33,7 @@ class StreamPeer(BlockingPeer[_E]):
 
     def __init__(self, engine: _E, *, watch: Callable[[Any, Event], None] | None = None) -> None:
         #: The binding to the stream.
-        self.link: Link = Link(engine, self.deliver)
+        self.link: Link = Link(engine, self.note)
         super().__init__(engine, self.link, watch=watch)
 
     @property
@@ -108,13 +108,13 @@ class WebSocket(StreamPeer[WebSocketEngine], WebSocketBase):
         for anything that is no message, and :exc:`ConnectionClosed`.
         """
         link = self.link
-        link.give_way()
-        with link.lock:  # no other thread takes the room away
-            if urgent or not self.engine.send_at_once(message):
+        if urgent or not link.send_at_once(message):
+            link.give_way()
+            with link.lock:  # no other thread takes the room away
                 link.flush()
                 link.until(self.may_send)
                 self.engine.send(message, compress=compress, urgent=urgent)
-            link.flush_soon()
+                link.flush_soon()
 
     def send_nowait(self, message: Message | Buffer, *, compress: bool | None = None, urgent: bool = False) -> None:
         """Queue a message without waiting. Raises :exc:`OutboxFull` when ``can_send`` is false, else what

@@ -211,7 +211,8 @@ class Tls:
                 return data
 
     def wait(self, timeout: float | None) -> bytes | None:
-        _wait_readable(self.socket, timeout)
+        if not self.has_pending:
+            _wait_readable(self.socket, timeout)
         return None
 
     def send(self, buffers: Sequence[Bytes]) -> int:

@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Any, ClassVar, Final, TypeVar, Unpack
 
 from wsproto_core import (
+    Buffer,
     DatagramCodec,
     DatagramPeer,
     DatagramServer,
@@ -145,6 +146,15 @@ class _PeerLink:
             self.changed.notify_all()
 
     abort = flush_soon = flush
+
+    def send_at_once(self, message: Message | Buffer) -> bool:
+        """Send a message, if there is nothing else to do for it; return whether it was."""
+        self.give_way()
+        with self.lock:
+            is_sent = self._engine.send_at_once(message)
+            if is_sent:
+                self.flush()
+            return is_sent
 
     def read_until(self, attempt: Callable[[], _T | None], timeout: float | None = None) -> _T:
         """What :meth:`until` does: the thread reads."""
