@@ -31,12 +31,12 @@ HOT = Path("wsproto_core") / "_speedups"
 #: What is compiled as it is, and what lies beside it.
 NATIVE = ("leaves_c.pyx", "leaves_c.pxd", "leaves.h")
 #: What is written in Python and compiled with the C types of a ``.pxd``: the source ``X_py.py`` becomes ``X_c``.
-TYPED = ("codec", "frames", "inbox")
+TYPED = ("codec", "frames", "inbox", "traffic")
 EXTENSIONS = ("leaves_c.pyx", *(f"{name}_c.py" for name in TYPED))
 
-#: Compiled, the hot code calls the native leaves instead of those in Python.
-LEAVES_IN_PYTHON = "from .leaves_py import "
-LEAVES_IN_C = "from cython.cimports.wsproto_core._speedups.leaves_c import "
+#: Compiled, the hot code calls what else is compiled, and the native leaves, instead of what is in Python.
+FROM_PYTHON = re.compile(r"^from \.(\w+)_py import ", re.MULTILINE)
+FROM_C = r"from cython.cimports.wsproto_core._speedups.\1_c import "
 #: A number that never changes, at the beginning of a line.
 CONSTANT = re.compile(r"^(_[A-Z_]+): Final = (-?\w+)$", re.MULTILINE)
 
@@ -122,7 +122,7 @@ def stage(folder: Path) -> None:
         shutil.copy(ROOT / HOT / name, hot)
     for name in TYPED:
         source, types = ((ROOT / HOT / part).read_text("utf-8") for part in (f"{name}_py.py", f"{name}_c.pxd"))
-        (hot / f"{name}_c.py").write_text(CONSTANT.sub("", source.replace(LEAVES_IN_PYTHON, LEAVES_IN_C)), "utf-8")
+        (hot / f"{name}_c.py").write_text(CONSTANT.sub("", FROM_PYTHON.sub(FROM_C, source)), "utf-8")
         (hot / f"{name}_c.pxd").write_text(types + constants_in_c(source), "utf-8")
 
 

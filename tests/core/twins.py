@@ -10,7 +10,17 @@ from typing import Any, Final, Protocol
 import pytest
 
 from tools.prepare_peers import in_ci
-from wsproto_core._speedups import FrameDecoder, FrameQueue, Inbox, codec_py, frames_py, inbox_py, leaves_py
+from wsproto_core._speedups import (
+    FrameDecoder,
+    FrameQueue,
+    Inbox,
+    Standing,
+    codec_py,
+    frames_py,
+    inbox_py,
+    leaves_py,
+    traffic_py,
+)
 from wsproto_core._types import Buffer
 
 
@@ -59,27 +69,38 @@ class Leaves(Protocol):
 
 @dataclass(frozen=True)
 class Twin:
-    """The loops of incoming and of outgoing frames, the inbox, and their leaves."""
+    """The loops of incoming and of outgoing frames, the inbox, the way past them, and their leaves."""
 
     codec: type[FrameDecoder]
     frames: type[FrameQueue]
     inbox: type[Inbox]
+    traffic: Any  # the class, of which engines are made
+    standing: type[Standing]
     leaves: Leaves
 
 
 def in_python() -> Twin:
-    return Twin(codec_py.FrameDecoder, frames_py.FrameQueue, inbox_py.Inbox, leaves_py)
+    return Twin(
+        codec_py.FrameDecoder,
+        frames_py.FrameQueue,
+        inbox_py.Inbox,
+        traffic_py.Traffic,
+        traffic_py.Standing,
+        leaves_py,
+    )
 
 
 def compiled() -> Twin:
     """The compiled twin; skips, or fails in CI, where it has not been built."""
     try:
-        from wsproto_core._speedups import codec_c, frames_c, inbox_c, leaves_c
+        from wsproto_core._speedups import codec_c, frames_c, inbox_c, leaves_c, traffic_c
     except ImportError as error:
         if in_ci():
             raise
         pytest.skip(f"the compiled twin is not built ({error}): run `make twin`")
-    return Twin(codec_c.FrameDecoder, frames_c.FrameQueue, inbox_c.Inbox, leaves_c)
+    return Twin(
+        codec_c.FrameDecoder, frames_c.FrameQueue, inbox_c.Inbox, traffic_c.Traffic, traffic_c.Standing, leaves_c
+    )
 
 
 TWINS: Final[Mapping[str, Callable[[], Twin]]] = MappingProxyType({"python": in_python, "compiled": compiled})

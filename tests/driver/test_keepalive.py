@@ -12,11 +12,9 @@ def test_payloads_never_repeat() -> None:
 
 def test_any_sign_of_life_is_an_answer() -> None:
     keepalive = Keepalive(0.0)
-    answered = [keepalive.is_answered]
+    answered = [keepalive.is_answered(0.0)]
     keepalive.asked_at = 30.0
-    answered.append(keepalive.is_answered)
-    keepalive.last_life = 30.0
-    answered.append(keepalive.is_answered)
+    answered += [keepalive.is_answered(29.9), keepalive.is_answered(30.0)]
     assert answered == [True, False, True]
 
 

@@ -16,13 +16,12 @@ from .._events import Closed, CloseReport, Event, Fragment
 from .._protocol.closing import Closing
 from .._protocol.states import Phase
 from .._speedups import Inbox
-from .._types import Buffer, Message, Receive, State, Timer
+from .._types import Message, Receive, State, Timer
 from .arguments import check_type
-from .expansion import Backlog, Decoding, Expanding
+from .expansion import Decoding, Expanding
 from .flow import Encoding, Outbox
 from .statistics import Statistics, snapshot
 from .timers import Timers
-from .waiting import nothing_at_hand
 from .work import WORK_SIZE, Work
 
 if TYPE_CHECKING:
@@ -32,11 +31,11 @@ __all__ = ["EngineBase"]
 
 
 class EngineBase(Expanding):
-    """The parts of one connection that carries messages."""
+    """The parts of one connection that carries messages. What those pass, each time, is in :class:`Traffic`."""
 
     __slots__ = (
-        "__dict__", "_abort", "_cause", "_frames", "_messages_dated", "_outbox", "_parts_sent", "_statistics",
-        "_timeouts", "_timers", "_transport_ended", "_undelivered", "work_size",
+        "__dict__", "_abort", "_cause", "_messages_dated", "_parts_sent", "_statistics", "_timeouts",
+        "_transport_ended", "work_size",
     )  # fmt: skip
 
     def __init__(
@@ -45,29 +44,17 @@ class EngineBase(Expanding):
         self._limits = limits
         self._timeouts = timeouts
         self._pipeline = pipeline  # seals what is sent and opens what comes
-        self._now = self._last_activity = now
-        self._timers = Timers()
-        self._outbox = Outbox(limits.outbox_size, fragment_size)
-        self._frames = self._outbox.frames
-        self._closing = Closing(self._frames)
-        #: Queue a message as it is, if it may be sent and nothing has to be done for it but that; return whether.
-        self.send_at_once: Callable[[Message | Buffer], bool] = self._frames.put_message
-        #: Count a message's frame as sent, if it may leave as it is, at once; return whether. Then it must be written.
-        self.pass_frame: Callable[[bytes], bool] = self._frames.pass_frame
-        #: Take the oldest message of the inbox, if that changes nothing else: then no reading goes on because of it.
-        self.message_at_hand: Callable[[], Message | Fragment | None] = nothing_at_hand
-        self._inbox: Inbox | None = None
-        # Where messages can expand, what was read and has to wait; ``None`` elsewhere, and once nothing is received.
-        self._backlog: Backlog | None = None
+        self._timers: Timers = Timers()
+        self._outbox: Outbox = Outbox(limits.outbox_size, fragment_size)
+        self._closing = Closing(self._outbox.frames)
+        super().__init__(self._closing, self._outbox.frames, now)
         #: From how many bytes on the transforming of a message is handed out as work; ``None`` for never.
         self.work_size: int | None = None
-        self._statistics = Statistics()
+        self._statistics = Statistics()  # of control frames
         # Messages and parts of them that were sent before the time was last told: verbs know no time.
         self._messages_dated = 0
         self._parts_sent = 0
         self._cause: Timer | None = None  # the timer that made this side say goodbye
-        # Events that a verb has caused: the next *in* call returns them.
-        self._undelivered: list[Event] = []
         self._transport_ended = self._abort = False
 
     # --- in, from the world -------------------------------------------------------------------------------------------
@@ -148,7 +135,6 @@ class EngineBase(Expanding):
         inbox = self._inbox
         if inbox is None:
             inbox = self._inbox = Inbox(self._limits.inbox_size)
-            self.message_at_hand = inbox.at_hand
         if not inbox.has_room and self._closing.phase is Phase.CLOSE_SENT:
             # The application has closed and does not listen: what does not fit is dropped, and all behind it, so that
             # the peer's close frame can be reached.
@@ -165,23 +151,6 @@ class EngineBase(Expanding):
         return item
 
     # --- out, to the world --------------------------------------------------------------------------------------------
-
-    def data_to_send(self) -> list[bytes | memoryview]:
-        """Take the next batch of bytes, as buffers for one vectored write; empty when nothing waits.
-
-        Call it until it is empty, or until the transport wants no more: what has not been taken can still be overtaken.
-        """
-        if self._closing.owes_close_frame and self._inbox is None and not self._undelivered:
-            self._answer_close()  # push-style users write after they have dealt with the batch
-        return self._outbox.take()
-
-    def next_deadline(self) -> float | None:
-        """When to call :meth:`handle_timeout`, in monotonic seconds; ``None`` for never. May be in the past: call at
-        once.
-        """
-        if self._undelivered or (self._backlog is not None and self._backlog.is_due and self._room_for_batch):
-            return self._now
-        return self._timers.next_deadline
 
     def offload(self, min_size: int = WORK_SIZE) -> None:
         """Hand out, as work, what takes long: the transforming of messages of ``min_size`` bytes or more, 32 KiB by
@@ -224,15 +193,6 @@ class EngineBase(Expanding):
         return self._inbox is None or self._inbox.has_room or self._closing.phase is not Phase.OPEN
 
     @property
-    def is_flowing(self) -> bool:
-        """Whether bytes go both ways, as nearly always: the transport is read, written, and left as it is, and there
-        is no work.
-        """
-        inbox = self._inbox
-        has_work = self._backlog is not None and (self._backlog or self._outbox.encoding is not None)
-        return self._closing.is_open and not has_work and (inbox is None or inbox.has_room)
-
-    @property
     def ends_both_ways(self) -> bool:
         """Whether the peer has said everything as well: where ``half_close`` is true, close the transport instead."""
         return self._transport_ended or self._closing.is_clean
@@ -262,7 +222,13 @@ class EngineBase(Expanding):
     @property
     def statistics(self) -> Statistics:
         """What has been counted so far, as a copy."""
-        return snapshot(self._statistics, messages_sent=self._frames.messages, bytes_sent=self._frames.bytes_taken)
+        return snapshot(
+            self._statistics,
+            messages_received=self._messages_received,
+            messages_sent=self._frames.messages,
+            bytes_received=self._bytes_received,
+            bytes_sent=self._frames.bytes_taken,
+        )
 
     @property
     def close_report(self) -> CloseReport | None:
@@ -275,21 +241,12 @@ class EngineBase(Expanding):
     _EXPIRED: ClassVar[Mapping[Timer, Callable[[Any], list[Event]]]]
 
     @abstractmethod
-    def _answer_close(self) -> None:
-        """Let the goodbye go that waited for the application."""
-
-    @abstractmethod
     def _begin_close(self, code: int, reason: str) -> None:
         """Say goodbye first, behind everything that is queued."""
 
     @abstractmethod
     def _settled(self, *, timer: Timer | None = None, error: BaseException | None = None) -> Closed:
         """It is settled how the connection ends: the one ``Closed`` event."""
-
-    def _with_undelivered(self, events: list[Event]) -> list[Event]:
-        """``events`` behind those that a verb had caused."""
-        earlier, self._undelivered = self._undelivered, []
-        return earlier + events
 
     def _check_can_send(self) -> None:
         """Raise unless a message may be queued now."""

@@ -41,6 +41,8 @@ class ClientConnection(Connection):
     Raises :exc:`ValueError` or :exc:`TypeError`, naming the argument.
     """
 
+    __slots__ = ("_offer", "_reader", "response", "uri")
+
     # budget: one parameter a line
     def __init__(
         self,

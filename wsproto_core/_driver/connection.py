@@ -16,6 +16,9 @@ The interface sorts into four kinds:
 The contract in one sentence: after every call, write what ``data_to_send()`` gives until it gives nothing, then sleep
 until bytes come or ``next_deadline()`` is reached.
 
+What every message passes, :meth:`~Connection.receive_data`, :meth:`~Connection.data_to_send` and the questions behind
+them, is in ``_speedups/traffic_py.py``, for speed.
+
 Who pulls messages one by one hands every batch to :meth:`~Connection.gather` and asks :meth:`~Connection.next_message`.
 """
 
@@ -42,24 +45,6 @@ class Connection(Engine):
     """One WebSocket connection, without its transport. See the module's docstring for the shape of the interface."""
 
     # --- in, from the world -------------------------------------------------------------------------------------------
-
-    def receive_data(self, data: Buffer, now: float) -> list[Event]:
-        """Take bytes from the transport; return what they mean, in order.
-
-        Where messages can expand (an extension transforms them, or a pipeline), it returns about
-        ``Limits.inbox_size`` bytes of them at most and keeps the rest as it came: ``wants_read`` is false, and as soon
-        as there is room, :meth:`handle_timeout` is due and returns more.
-        """
-        self._now = self._keepalive.last_life = now
-        self._statistics.bytes_received += len(data)
-        if self._closing.may_receive:
-            events = self._decode(data) if self._backlog is None else self._expand(bytes(data))
-        elif self._closing.phase is Phase.CONNECTING:
-            self._start(now)
-            events = self._receive_handshake(bytes(data))
-        else:
-            events = []
-        return self._with_undelivered(events) if self._undelivered else events
 
     def receive_eof(self, now: float) -> list[Event]:
         """The peer will send no more bytes. It takes effect behind what still waits to be expanded."""
@@ -91,7 +76,7 @@ class Connection(Engine):
         that have not begun to leave. Raises :exc:`LocalProtocolError` (:exc:`OutboxFull` without room),
         :exc:`TypeError`, or :exc:`ConnectionClosed`; then nothing was queued.
         """
-        if urgent or not self.send_at_once(message):
+        if urgent or not self._frames.put_message(message):
             self._send_with_care(message, compress, urgent)
 
     def send_fragment(self, data: Message | Buffer, *, final: bool, compress: bool | None = None) -> None:

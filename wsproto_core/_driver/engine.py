@@ -17,7 +17,7 @@ from .._errors import RemoteProtocolError
 from .._events import Closed, Event, Fragment, Ping, Pong
 from .._protocol.receiving import CloseFrame, conclusion, make_decoder
 from .._protocol.sending import Sender
-from .._speedups import FrameDecoder
+from .._protocol.states import Phase
 from .._types import Buffer, Opcode, Receive, Role, Timer
 from .base import EngineBase
 from .expansion import SLICE_SIZE, Backlog, Decoding, memory_of_messages
@@ -40,8 +40,7 @@ class Engine(EngineBase):
     """The parts of one connection, and how they react to one another."""
 
     __slots__ = (
-        "_control_rate", "_decoder", "_entropy", "_has_parts", "_keepalive", "_receive", "_role", "_started",
-        "extensions", "subprotocol",
+        "_entropy", "_has_parts", "_keepalive", "_receive", "_role", "_started", "extensions", "subprotocol",
     )  # fmt: skip
 
     def __init__(
@@ -64,11 +63,11 @@ class Engine(EngineBase):
         self._role = role
         self._receive = receive
         self._has_parts = receive is not Receive.MESSAGES
+        self._is_plain = not self._has_parts and pipeline is None
         self._entropy = entropy
         self._started = False
         self._keepalive = Keepalive(self._now)
         self._control_rate: ControlRate | None = None
-        self._decoder: FrameDecoder | None = None
         #: The subprotocol agreed on, or ``None``.
         self.subprotocol: str | None = None
         #: The names of the extensions in use.
@@ -86,7 +85,7 @@ class Engine(EngineBase):
         """Begin to count time."""
         if not self._started:
             self._started = True
-            self._now = self._keepalive.last_life = self._last_activity = now
+            self._now = self._last_life = self._last_activity = now
             self._timers.set(Timer.OPENING, now, self._timeouts.opening_timeout)
 
     def _open(
@@ -110,7 +109,7 @@ class Engine(EngineBase):
         self._timers.set(Timer.IDLE, now, self._timeouts.idle_timeout)
         if not rest:
             return []
-        return self._decode(rest) if self._backlog is None else self._expand(rest)
+        return self._decode_frames(rest) if self._backlog is None else self._expand(rest)
 
     @property
     def _hears_as(self) -> Role:
@@ -123,22 +122,15 @@ class Engine(EngineBase):
 
     # --- receiving ----------------------------------------------------------------------------------------------------
 
-    def _decode(self, data: Buffer) -> list[Event]:
-        decoder, rate = self._decoder, self._control_rate
-        assert decoder is not None, "an open connection has a decoder"
-        assert rate is not None, "an open connection counts control frames"
-        if rate.is_spent:
-            decoder.control_allowance = rate.allowance(self._now)
-        events = decoder.decode(data)
-        if decoder.only_messages and self._pipeline is None:
-            if events or decoder.in_message:
-                self._last_activity = self._now
-                self._statistics.messages_received += self._whole_messages(events) if self._has_parts else len(events)
-            return events
-        return self._react_to_decoded(events, decoder.controls)
+    def _receive_otherwise(self, data: Buffer) -> list[Event]:
+        if self._closing.may_receive:
+            return self._expand(bytes(data))
+        if self._closing.phase is not Phase.CONNECTING:
+            return []
+        self._start(self._now)
+        return self._receive_handshake(bytes(data))
 
     def _react_to_decoded(self, events: list[Event], controls: int) -> list[Event]:
-        """Deal with what was decoded; ``controls`` of it were control frames."""
         decoder, rate = self._decoder, self._control_rate
         assert decoder is not None, "an open connection has a decoder"
         assert rate is not None, "an open connection counts control frames"
@@ -148,8 +140,8 @@ class Engine(EngineBase):
         messages = len(events) - controls + (decoder.close_payload is not None)
         if messages > 0 or decoder.in_message:
             self._last_activity = self._now
-            self._statistics.messages_received += self._whole_messages(events) if self._has_parts else messages
-        if events:
+            self._messages_received += self._whole_messages(events) if self._has_parts else messages
+        if controls:
             self._answer_controls(events)
         self._conclude(conclusion(decoder), events, had_messages=messages > 0)
         return events
@@ -167,7 +159,7 @@ class Engine(EngineBase):
         if least is None or decoder.transformed_size < least or backlog.unread.size < least:
             data = backlog.unread.peek()
             decoder.room = room = min(room, _MOST_ROOM)
-            events = self._decode(data)
+            events = self._decode_frames(data)
             backlog.unread.skip(len(data) - decoder.undecoded)
             # What was transformed is counted already, and what else there is cannot have expanded.
             counted = room - decoder.room if events else 0
@@ -186,7 +178,7 @@ class Engine(EngineBase):
         messages = sum(isinstance(event, str | bytes) for event in events)
         if messages:
             self._last_activity = self._now
-            self._statistics.messages_received += messages
+            self._messages_received += messages
         self._answer_controls(events)
         self._conclude(end, events, had_messages=messages > 0)
         return events
@@ -264,7 +256,7 @@ class Engine(EngineBase):
         return [self._settled(error=error)]
 
     def _show_activity(self, now: float) -> None:
-        self._keepalive.last_life = self._last_activity = now
+        self._last_life = self._last_activity = now
 
     # --- timers -------------------------------------------------------------------------------------------------------
 
@@ -279,13 +271,13 @@ class Engine(EngineBase):
         now = self._now
         interval = self._timeouts.ping_interval
         assert interval is not None, "the timer is set only with an interval"
-        if self._keepalive.last_life + interval > now:
-            self._timers.set(Timer.PING, self._keepalive.last_life, interval)
+        if self._last_life + interval > now:
+            self._timers.set(Timer.PING, self._last_life, interval)
             return []
         self._timers.set(Timer.PING, now, interval)
         if not self.wants_read:
             self._show_life()
-        elif self._keepalive.is_answered or not self._timers.is_set(Timer.PONG):
+        elif self._keepalive.is_answered(self._last_life) or not self._timers.is_set(Timer.PONG):
             self._keepalive.asked_at = now
             self._ping(self._keepalive.next_payload(), now)
             self._timers.set(Timer.PONG, now, self._timeouts.pong_timeout)
@@ -298,7 +290,7 @@ class Engine(EngineBase):
             self._statistics.pongs_sent += 1
 
     def _pong_overdue(self) -> list[Event]:
-        if self._keepalive.is_answered or not self.wants_read:  # while we do not listen, silence means nothing
+        if self._keepalive.is_answered(self._last_life) or not self.wants_read:  # silence, while we listen
             return []
         close = self._closing.close(CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
         events = self._give_up(Timer.PONG)

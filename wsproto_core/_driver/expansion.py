@@ -16,7 +16,7 @@ from .._events import Event, Fragment
 from .._protocol.closing import Closing
 from .._protocol.receiving import CloseFrame
 from .._protocol.states import Phase
-from .._speedups import FrameDecoder, Inbox, memory_of
+from .._speedups import FrameDecoder, Traffic, memory_of
 from .work import Work
 
 if TYPE_CHECKING:
@@ -164,23 +164,21 @@ def memory_of_messages(events: Iterable[Event]) -> int:
     return sum([memory_of(event) for event in events if isinstance(event, (str, bytes, Fragment))])
 
 
-class Expanding(ABC):
+class Expanding(Traffic, ABC):
     """The part of an engine that takes what was read in batches."""
 
-    __slots__ = ("_backlog", "_closing", "_inbox", "_last_activity", "_limits", "_now", "_pipeline")
+    __slots__ = ("_closing", "_limits", "_pipeline")
 
     _limits: Limits
-    _now: float
-    _last_activity: float
     _closing: Closing
-    _inbox: Inbox | None
     _pipeline: PipelineSession | None
-    # Where messages can expand, what was read and has to wait; ``None`` elsewhere, and once nothing is received.
     _backlog: Backlog | None
 
     @abstractmethod
-    def _decode(self, data: bytes) -> list[Event]:
-        """What ``data`` holds, dealt with. Sealed messages, and what is behind them, have to wait instead."""
+    def _next_decoded(self, backlog: Backlog, room: int) -> list[Event]:
+        """What comes of the next bytes, counted as long as it is open. ``room`` is left in the batch. Sealed messages,
+        and what is behind them, have to wait instead.
+        """
 
     @abstractmethod
     def _react(self, events: list[Event], end: CloseFrame | RemoteProtocolError | None) -> list[Event]:
@@ -200,6 +198,10 @@ class Expanding(ABC):
             return self._limits.inbox_size - inbox.size
         # The application has closed and does not listen: one batch after the other is dropped, see gather().
         return self._limits.inbox_size if self._closing.phase is Phase.CLOSE_SENT else 0
+
+    def _batch_is_due(self) -> bool:
+        backlog = self._backlog
+        return backlog is not None and backlog.is_due and self._room_for_batch > 0
 
     def _expand(self, data: bytes) -> list[Event]:
         """The next batch of what waits, ``data`` now included."""
@@ -237,10 +239,6 @@ class Expanding(ABC):
         if backlog.unread or backlog.decoded is not None:
             return self._next_decoded(backlog, room)
         return self._bytes_ended()
-
-    def _next_decoded(self, backlog: Backlog, room: int) -> list[Event]:  # noqa: ARG002 - for those who have work done
-        """What comes of the next bytes, counted as long as it is open. ``room`` is left in the batch."""
-        return self._decode(backlog.unread.take())
 
     def _keep_sealed(
         self, events: Iterable[Event], end: CloseFrame | RemoteProtocolError | None, *, in_message: bool

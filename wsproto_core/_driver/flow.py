@@ -127,6 +127,7 @@ class Outbox:
             self.put_control(Opcode.PONG, payload)
             return True
         replaces, self._owed_pong = self._owed_pong is not None, payload
+        self.frames.is_direct = False
         return not replaces
 
     def put_close(self, payload: bytes) -> None:
@@ -162,7 +163,9 @@ class Outbox:
         self.frames.is_direct = False
 
     def _judge_directness(self) -> None:
-        """A message goes the short way where nothing waits ahead of it, and nothing is to be done to it."""
+        """A message goes the short way where nothing waits ahead of it, and nothing is to be done to it. So does a
+        batch: it is what is ready.
+        """
         self.frames.is_direct = self._takes_messages and not self._waiting and self.sender.is_direct
 
     def _judge_inline_size(self) -> None:
@@ -177,6 +180,7 @@ class Outbox:
         if self._owed_pong is not None:
             payload, self._owed_pong = self._owed_pong, None
             self.put_control(Opcode.PONG, payload)
+            self._judge_directness()
         if self._waiting:
             self._fill()
         return self.frames.take()

@@ -18,12 +18,11 @@ _MAX_OUTSTANDING: Final = 64
 
 
 class Keepalive:
-    """Pings that wait for their pong, and the latest sign of life."""
+    """Pings that wait for their pong."""
 
-    __slots__ = ("_count", "_outstanding", "_round_trips", "asked_at", "last_life", "last_pong")
+    __slots__ = ("_count", "_outstanding", "_round_trips", "asked_at", "last_pong")
 
     def __init__(self, now: float) -> None:
-        self.last_life = now
         #: When silence was last broken by a ping.
         self.asked_at = now
         #: When the last pong came; ``None`` before the first.
@@ -32,10 +31,9 @@ class Keepalive:
         self._count = 0
         self._outstanding: OrderedDict[bytes, float] | None = None
 
-    @property
-    def is_answered(self) -> bool:
-        """Whether there was a sign of life since silence was broken."""
-        return self.last_life >= self.asked_at
+    def is_answered(self, last_life: float) -> bool:
+        """Whether there was a sign of life, the latest at ``last_life``, since silence was broken."""
+        return last_life >= self.asked_at
 
     @property
     def is_waiting_for_many(self) -> bool:

@@ -76,9 +76,8 @@ class PeerEngine(Protocol):
         """Queue a message."""
         ...
 
-    @property
-    def send_at_once(self) -> Callable[[Message | Buffer], bool]:
-        """Queues a message as it is, if there is nothing else to do for it; returns whether it was."""
+    def send_at_once(self, message: Message | Buffer) -> bool:
+        """Queue a message as it is, if there is nothing else to do for it; return whether."""
         ...
 
     def send_prepared(self, message: PreparedMessage) -> None:
@@ -109,8 +108,7 @@ class PeerEngine(Protocol):
         """The oldest message of the inbox; ``None`` if there is none."""
         ...
 
-    @property
-    def message_at_hand(self) -> Callable[[], Message | Fragment | None]:
+    def message_at_hand(self) -> Message | Fragment | None:
         """The same, but ``None`` as well if taking it changes anything else."""
         ...
 
@@ -118,9 +116,8 @@ class PeerEngine(Protocol):
 class ByteEngine(PeerEngine, Protocol):
     """What the engines over a stream of bytes have in common, WebSocket and TCP: all that a binding drives."""
 
-    @property
-    def pass_frame(self) -> Callable[[bytes], bool]:
-        """Counts a message's frame as sent, if it may leave at once as it is; returns whether."""
+    def pass_frame(self, frame: bytes) -> bool:
+        """Count a message's frame as sent, if it may leave at once as it is; return whether."""
         ...
 
     @property

@@ -8,11 +8,7 @@ from sys import getsizeof
 
 from .._types import Drop, Message
 
-__all__ = ["WaitingMessages", "nothing_at_hand"]
-
-
-def nothing_at_hand() -> None:
-    """No message, where none waits."""
+__all__ = ["WaitingMessages"]
 
 
 class WaitingMessages:

@@ -47,6 +47,8 @@ class FramesConnection(Connection):
     Raises :exc:`ValueError` or :exc:`TypeError`, naming the argument.
     """
 
+    __slots__ = ("_masked",)
+
     def __init__(
         self,
         role: Role,

@@ -88,6 +88,7 @@ class DatagramSession:
         self._report: CloseReport | None = None
         self._timers = Timers()
         self._keepalive = LossyKeepalive(now)
+        self._last_life = now
         self._reception = Reception()
         self._statistics = DatagramStatistics()
         self._waiting: WaitingMessages | None = None
@@ -111,7 +112,7 @@ class DatagramSession:
         events = self._take_undelivered()
         if self._state is State.CLOSED:
             return events
-        self._keepalive.last_life = now
+        self._last_life = now
         return events + take(what)
 
     def _message(self, body: bytes) -> list[Event]:
@@ -283,8 +284,8 @@ class DatagramSession:
             return
         interval = self._timeouts.ping_interval
         assert interval is not None, "the timer is set only with an interval"
-        if self._keepalive.last_life + interval > self._now:
-            self._timers.set(Timer.PING, self._keepalive.last_life, interval)
+        if self._last_life + interval > self._now:
+            self._timers.set(Timer.PING, self._last_life, interval)
             return
         self._timers.set(Timer.PING, self._now, interval)
         self._ping()
@@ -293,15 +294,15 @@ class DatagramSession:
             self._timers.set(Timer.PONG, self._now, self._timeouts.pong_timeout)
 
     def _pong_overdue(self) -> list[Event]:
-        if self._keepalive.is_answered:
+        if self._keepalive.is_answered(self._last_life):
             return []
         return [self._ended(Initiator.LOCAL, CloseCode.ABNORMAL_CLOSURE, timer=Timer.PONG)]
 
     def _idle_too_long(self) -> list[Event]:
         timeout = self._timeouts.idle_timeout
         assert timeout is not None, "the timer is set only with a timeout"
-        if self._keepalive.last_life + timeout > self._now:
-            self._timers.set(Timer.IDLE, self._keepalive.last_life, timeout)
+        if self._last_life + timeout > self._now:
+            self._timers.set(Timer.IDLE, self._last_life, timeout)
             return []
         payload = check_goodbye(CloseCode.GOING_AWAY, "idle")
         return [self._say_goodbye(CloseCode.GOING_AWAY, "idle", payload, Timer.IDLE)]

@@ -54,6 +54,8 @@ class StreamConnection(EngineBase):
     Raises :exc:`ValueError` or :exc:`TypeError`, naming the argument.
     """
 
+    __slots__ = ("_codec_decoder", "_goodbye", "codec")
+
     def __init__(
         self,
         codec: StreamCodec,
@@ -68,8 +70,8 @@ class StreamConnection(EngineBase):
             raise ValueError(f"codec: sealed messages are any bytes, which {codec!r} does not carry one by one")
         super().__init__(limits, timeouts, limits.outbox_size, pipeline, now)
         #: How messages stand in the stream.
-        self.codec = codec
-        self._decoder = codec.decoder(limits)
+        self.codec: StreamCodec = codec
+        self._codec_decoder = codec.decoder(limits)
         self._backlog = None if pipeline is None else Backlog(None)
         self._closing.opened()
         self._timers.set(Timer.IDLE, now, timeouts.idle_timeout)
@@ -77,19 +79,6 @@ class StreamConnection(EngineBase):
         self._goodbye: CloseFrame | None = None
 
     # --- in, from the world -------------------------------------------------------------------------------------------
-
-    def receive_data(self, data: Buffer, now: float) -> list[Event]:
-        """Take bytes from the transport; return the messages that they complete, and :class:`Closed` behind them if
-        they broke a rule. With a pipeline it returns about ``Limits.inbox_size`` bytes of messages at most, like
-        :meth:`Connection.receive_data`.
-        """
-        self._now = now
-        self._statistics.bytes_received += len(data)
-        if not self._closing.may_receive:
-            return self._with_undelivered([])
-        self._last_activity = now
-        data = data if type(data) is bytes else bytes(data)
-        return self._with_undelivered(self._decode(data) if self._backlog is None else self._expand(data))
 
     def receive_eof(self, now: float) -> list[Event]:
         """The peer will send no more bytes: an ordinary close, or the violation ``TRUNCATED_MESSAGE``. It takes effect
@@ -116,7 +105,7 @@ class StreamConnection(EngineBase):
         self._now = now
         events = self._with_undelivered(self._last_batch())
         has_said_all = self._closing.phase is Phase.CLOSE_SENT and not self._outbox
-        if error is None and (has_said_all or self._decoder.in_message):
+        if error is None and (has_said_all or self._codec_decoder.in_message):
             events += self.receive_eof(now)
         self._transport_ended = True
         if self._closing.report is None:
@@ -173,6 +162,19 @@ class StreamConnection(EngineBase):
 
     # --- behind the face ----------------------------------------------------------------------------------------------
 
+    def _receive_otherwise(self, data: Buffer) -> list[Event]:
+        if not self._closing.may_receive:
+            return []
+        self._last_activity = self._now
+        data = data if type(data) is bytes else bytes(data)
+        return self._decode(data) if self._backlog is None else self._expand(data)
+
+    def _react_to_decoded(self, events: list[Event], controls: int) -> list[Event]:  # pragma: no cover - no codec's
+        raise AssertionError(f"no frames can have come: {events}, {controls}")
+
+    def _next_decoded(self, backlog: Backlog, room: int) -> list[Event]:  # noqa: ARG002 - one slice may overshoot it
+        return self._decode(backlog.unread.take())
+
     def _begin_close(self, code: int, reason: str) -> None:
         # The code and the reason do not cross: they stand in this side's report.
         check_goodbye(code, reason)
@@ -181,14 +183,14 @@ class StreamConnection(EngineBase):
         self._begin_closing_time()
 
     def _decode(self, data: bytes) -> list[Event]:
-        decoder = self._decoder
+        decoder = self._codec_decoder
         messages = decoder.decode(data)
         if self._pipeline is not None:
             return self._keep_sealed(messages, decoder.failure, in_message=decoder.in_message)
         return self._react([*messages], decoder.failure)
 
     def _react(self, events: list[Event], end: CloseFrame | RemoteProtocolError | None) -> list[Event]:
-        self._statistics.messages_received += len(events)
+        self._messages_received += len(events)
         if end is None:
             return events
         if isinstance(end, CloseFrame):
@@ -198,8 +200,8 @@ class StreamConnection(EngineBase):
         return [*events, self._ended(had_messages=bool(events))]
 
     def _bytes_ended(self) -> list[Event]:
-        self._decoder.finish()
-        return self._react([], self._decoder.failure or _END)
+        self._codec_decoder.finish()
+        return self._react([], self._codec_decoder.failure or _END)
 
     def _ended(self, *, had_messages: bool) -> Closed:
         """The peer has ended its direction, or broken a rule. What came before can still be answered."""

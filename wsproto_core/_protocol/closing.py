@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from .._codes import CloseCode
 from .._errors import RemoteProtocolError
 from .._events import CloseReport
-from .._speedups import FrameQueue
+from .._speedups import FrameQueue, Standing
 from .._types import Initiator, State, Timer
 from .._wire.close_payload import encode_close_payload
 from .receiving import CloseFrame
@@ -25,13 +25,12 @@ _MAX_REASON: Final = 123
 
 
 class _Facts(NamedTuple):
-    """What a phase means."""
+    """What a phase means, for :class:`Standing`."""
 
     state: State
     is_open: bool
     may_send: bool
     may_receive: bool
-    #: Whether a close frame waits for the application to deal with what came before.
     owes_close_frame: bool
 
 
@@ -51,7 +50,7 @@ _FACTS: Final = MappingProxyType(
 _NO_CODE: Final = CloseFrame(CloseCode.NO_STATUS_RECEIVED, "")
 
 
-class Closing:
+class Closing(Standing):
     """The life of a connection, told from its end. ``frames`` takes messages while they may be sent."""
 
     __slots__ = (
@@ -62,10 +61,6 @@ class Closing:
         "_received",
         "_sent_code",
         "http_status",
-        "is_open",
-        "may_receive",
-        "may_send",
-        "owes_close_frame",
         "phase",
         "report",
         "state",

@@ -1,6 +1,7 @@
-"""The hot code: the loops of incoming and outgoing frames, the inbox, and their leaves, where the time is spent.
+"""The hot code: the loops of incoming and outgoing frames, the inbox, the way of a message past them, and their leaves.
 
-There are two of each, and they do the same. ``codec_py``, ``frames_py``, ``inbox_py`` and ``leaves_py`` are Python.
+There are two of each, and they do the same. ``codec_py``, ``frames_py``, ``inbox_py``, ``traffic_py`` and ``leaves_py``
+are Python.
 ``codec_c`` and its like are the same sources, compiled, and ``leaves_c`` is native: these are used where they have been
 built, unless the environment says ``WSPROTO_CORE_PUREPYTHON=1``. Everything above imports from this package, never from
 the modules inside.
@@ -19,6 +20,8 @@ __all__ = [
     "FrameQueue",
     "Inbox",
     "Messages",
+    "Standing",
+    "Traffic",
     "apply_mask",
     "complete_utf8",
     "memory_of",
@@ -33,8 +36,10 @@ if IS_COMPILED:
     from .frames_c import FrameQueue
     from .inbox_c import Inbox
     from .leaves_c import FrameBuffer, Messages, apply_mask, complete_utf8, memory_of, utf8_of
+    from .traffic_c import Standing, Traffic
 else:
     from .codec_py import FrameDecoder
     from .frames_py import FrameQueue
     from .inbox_py import Inbox
     from .leaves_py import FrameBuffer, Messages, apply_mask, complete_utf8, memory_of, utf8_of
+    from .traffic_py import Standing, Traffic

@@ -29,6 +29,7 @@ cdef class FrameDecoder:
     cdef bint _in_message
     cdef MessageBuffer _message
 
+    cpdef list decode(self, data)
     @cython.locals(position=Py_ssize_t, end=Py_ssize_t, head=bytes)
     cdef bytes _take_large(self, data, list events)
     @cython.locals(length=int)

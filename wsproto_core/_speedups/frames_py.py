@@ -59,14 +59,14 @@ class FrameQueue:
 
     def __init__(self, *, max_size: int, max_payload: int) -> None:
         #: Whether messages may be sent at all.
-        self.is_open = False
+        self.is_open: bool = False
         #: Whether a message becomes a frame as it is, at once: nothing is to be done to it, nor to go before it.
-        self.is_direct = False
+        self.is_direct: bool = False
         #: How many messages :meth:`put_message` has taken, and whoever else counts here.
-        self.messages = 0
+        self.messages: int = 0
         #: Bytes that wait to be taken, and that have been.
-        self.size = 0
-        self.bytes_taken = 0
+        self.size: int = 0
+        self.bytes_taken: int = 0
         self._max_size = min(max_size, _HIGHEST_LIMIT)
         self._max_payload = min(max_payload, _HIGHEST_LIMIT)
         self._max_text = min(self._max_payload, _JOIN_SIZE)  # longer ones need not be copied, the long way

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self, cast
 from .._events import Fragment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
 
     from .._types import Buffer, Message
 
@@ -201,8 +201,7 @@ class Messages:
 
 
 class _Source(Protocol):
-    @property
-    def message_at_hand(self) -> Callable[[], Message | Fragment | None]: ...
+    def message_at_hand(self) -> Message | Fragment | None: ...
     @property
     def is_flowing(self) -> bool: ...
 

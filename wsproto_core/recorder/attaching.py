@@ -88,8 +88,6 @@ class Attachment:
         # What a client says in its request.
         self._key = ""
         self._offered: tuple[str, ...] = ()
-        # What stood in the place of the recorded attributes; nothing where they are the class's.
-        self._replaced: dict[str, Any] = {}
         self._begin()
 
     def flight(self) -> Flight:
@@ -127,25 +125,20 @@ class Attachment:
         for name in CALLS:
             method = getattr(self.engine, name, None)
             if method is not None:
-                self._replace(name, _Recorded(self, name, method))
-        self._replace("data_to_send", partial(self._data_to_send, self.engine.data_to_send))
-        self._replace("next_work", partial(self._next_work, self.engine.next_work))
-        self._replace("next_message", partial(self._next_message, self.engine.next_message))
-        self._replace("send_at_once", partial(self._send_at_once, self.engine.send_at_once))
-        self._replace("pass_frame", _goes_the_long_way)
-        self._replace("message_at_hand", partial(self._message_at_hand, self.engine.message_at_hand))
-
-    def _replace(self, name: str, value: Any) -> None:
-        own = vars(self.engine)
-        if name in own:
-            self._replaced[name] = own[name]
-        setattr(self.engine, name, value)
+                setattr(self.engine, name, _Recorded(self, name, method))
+        vars(self.engine).update(
+            data_to_send=partial(self._data_to_send, self.engine.data_to_send),
+            next_work=partial(self._next_work, self.engine.next_work),
+            next_message=partial(self._next_message, self.engine.next_message),
+            send_at_once=partial(self._send_at_once, self.engine.send_at_once),
+            pass_frame=_goes_the_long_way,
+            message_at_hand=partial(self._message_at_hand, self.engine.message_at_hand),
+        )
 
     def _end(self) -> None:
         """Leave the engine as it was, and free of a cycle of references."""
         for name in (*CALLS, *_QUIET_CALLS):
             vars(self.engine).pop(name, None)
-        vars(self.engine).update(self._replaced)
 
     # --- what came of it ----------------------------------------------------------------------------------------------
 
@@ -153,9 +146,6 @@ class Attachment:
         (count,) = entry.arguments
         assert isinstance(count, int), "it is counted"
         self._waiting += count
-        if not isinstance(self.engine.message_at_hand, partial):  # the engine has made its inbox
-            self._replaced.pop("message_at_hand")
-            self._replace("message_at_hand", partial(self._message_at_hand, self.engine.message_at_hand))
 
     def _is_quiet(self, now: float | None) -> bool:
         """Whether nothing waits anywhere, and nothing is due."""

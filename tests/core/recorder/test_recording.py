@@ -167,7 +167,7 @@ def test_of_much_that_came_of_one_call_only_the_beginning_is_told() -> None:
 
 def test_an_engine_that_crashes_has_its_last_input_noted() -> None:
     class Broken(ServerConnection):
-        def _decode(self, data: Buffer) -> Any:
+        def _decode_frames(self, data: Buffer) -> Any:
             raise ZeroDivisionError
 
     watch = recorder([])

@@ -1,0 +1,3 @@
+from .traffic_py import Standing, Traffic
+
+__all__ = ["Standing", "Traffic"]
