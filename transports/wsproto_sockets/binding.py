@@ -53,8 +53,8 @@ class Binding(Waiters):
         the lock.
         """
         self.give_way()
-        stream = self.stream
         with self.lock:
+            stream = self.stream
             if not self.engine.send_at_once(message):
                 return False
             if self.untaken > 0 and self._corks():

@@ -237,8 +237,9 @@ class Link(Binding):
 
     def next_message(self) -> Message | None:
         """The next message, where waiting for one piece of input is all that it takes; else ``None``."""
-        engine, stream = self.engine, self.stream
+        engine = self.engine
         with self.lock:
+            stream = self.stream
             message: Any = engine.message_at_hand()
             if message is None and stream is not None and self._asleep and not self._is_reading and engine.is_flowing:
                 is_flowing = False

@@ -52,16 +52,20 @@ class Waker:
         self._inner.setblocking(False)
         self._outer.setblocking(False)
         self._selector.register(self._inner, READ)
+        self._interests: dict[socket.socket, int] = {}
 
     def watch(self, sock: socket.socket, interest: int) -> None:
         """From now on wait for ``sock`` as well: readable, writable, both, or neither."""
+        before = self._interests.get(sock, 0)  # the selector knows as well, but asks the system for what it does not
+        if interest == before:
+            return
+        self._interests[sock] = interest
         # A socket without interest must not be known to the selector, which would tell of its errors without end.
-        known = self._selector.get_map().get(sock)
-        if known is None and interest:
+        if not before:
             self._selector.register(sock, interest)
-        elif known is not None and not interest:
+        elif not interest:
             self._selector.unregister(sock)
-        elif known is not None and known.events != interest:
+        else:
             self._selector.modify(sock, interest)
 
     def wait(self, timeout: float | None) -> dict[socket.socket, int]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ControlRate", "Encoding", "Outbox"]
 
+_CLOSE: Final = Opcode.CLOSE
+
 #: A batch ends when it has this many bytes: what leaves later can still be overtaken.
 _BATCH_SIZE: Final = 256 * 1024
 
@@ -196,9 +198,13 @@ class Outbox:
         self._judge_directness()
 
     def _make_frame(self, item: Outgoing) -> None:
-        if item.opcode is Opcode.CLOSE:
-            item.offset = len(item.payload)
+        size = len(item.payload)
+        if item.opcode is _CLOSE:
+            item.offset = size
             self._put_close_frame(item.payload)
+        elif size <= self._inline_size and item.begins and item.ends:
+            item.offset = size
+            self.sender.message(item.opcode, item.payload, item.compress)
         elif transforms := self._transforms_elsewhere(item):
             self.encoding = Encoding(transforms, item, self._fragment_size, self._work_size or 0)
         else:
