@@ -185,7 +185,7 @@ class Attachment:
 
     def _send_at_once(self, send: Callable[[Message | Buffer], bool], message: Message | Buffer) -> bool:
         is_sent = send(message)
-        if is_sent and not self.is_busy:
+        if is_sent:
             self._tape.put("send", *CALLS["send"].note(message))
         return is_sent
 

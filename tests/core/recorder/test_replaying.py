@@ -100,7 +100,8 @@ def test_every_verb_is_made_again() -> None:
     engine = wire.client.engine
     engine.send("text")
     engine.send(bytearray(b"binary"), urgent=True)
-    engine.send_at_once("at once")
+    assert engine.send_at_once("at once")
+    assert not engine.send_at_once(bytearray(b"not as it is"))
     engine.send_fragment("one ", final=False)
     engine.send_fragment("message", final=True)
     engine.send_prepared(PreparedMessage(b"prepared"))
