@@ -1,7 +1,7 @@
 """What is done for every message, or connection, over and over, for ``check.py`` to count: ``python hot_paths.py PATH
 TIMES``.
 
-Each path runs a little beforehand, so that with no times at all everything is done that is done only once.
+Each path runs a little beforehand, so that every run has what the first one makes.
 """
 
 from __future__ import annotations
