@@ -142,7 +142,7 @@ def test_the_baseline_tells_everything() -> None:
         Figure("64 B, 1x64", "TCP asyncio", [9000.0], [reading | {"busy_seconds": 9.0}]),
     ]
     words = baseline.baseline({"echo": Report("echo", "messages", True, figures, failures=["nobody: why\nmore"])})
-    assert "it needs 25% of the CPU time" in words  # a limit is no server
+    assert "takes up to 25% of the CPU time of its server (picows asyncio, 64 B, 1x64)" in words  # a limit is no server
     assert "| echo | 64 B, 1x64 | listener asyncio | ≥ 7 × picows asyncio | 800 = 8.00 × | yes |" in words
     assert "| picows asyncio | 100 |" in words
     assert "Not measured: nobody: why." in words
