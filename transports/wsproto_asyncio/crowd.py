@@ -41,7 +41,7 @@ class Crowd:
         self._loop = loop
         #: The loop's own.
         self.call_soon: Callable[..., Any] = loop.call_soon
-        self.call_exception_handler: Callable[[dict[str, Any]], None] = loop.call_exception_handler
+        self.call_exception_handler: Callable[..., Any] = loop.call_exception_handler
         self._epoll = select.epoll()
         self._readers: _Callbacks = {}
         self._writers: _Callbacks = {}

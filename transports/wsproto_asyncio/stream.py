@@ -95,7 +95,7 @@ class Loop(Protocol):
         ...
 
     @property
-    def call_exception_handler(self) -> Callable[[dict[str, Any]], None]:
+    def call_exception_handler(self) -> Callable[..., Any]:
         """Tells what should not have happened."""
         ...
 
