@@ -20,7 +20,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any, Final, Protocol
 
-__all__ = ["READ_SIZE", "Reader", "SocketTransport", "memory"]
+__all__ = ["READ_SIZE", "Loop", "Reader", "SocketTransport", "memory"]
 
 #: What is received at once, at most: so much of a payload, and a header.
 READ_SIZE: Final = 256 * 1024 + 64
@@ -70,6 +70,36 @@ class Reader(Protocol):
         ...
 
 
+class Loop(Protocol):
+    """What a :class:`SocketTransport` asks of an event loop, under the names that asyncio's have."""
+
+    def add_reader(self, fd: int, callback: Callable[[], Any], /) -> Any:
+        """Call ``callback`` whenever ``fd`` can be read."""
+        ...
+
+    def remove_reader(self, fd: int, /) -> Any:
+        """Not any more."""
+        ...
+
+    def add_writer(self, fd: int, callback: Callable[[], Any], /) -> Any:
+        """Call ``callback`` whenever ``fd`` can be written."""
+        ...
+
+    def remove_writer(self, fd: int, /) -> Any:
+        """Not any more."""
+        ...
+
+    @property
+    def call_soon(self) -> Callable[..., Any]:
+        """Takes what is to be called in the next turn, and its arguments."""
+        ...
+
+    @property
+    def call_exception_handler(self) -> Callable[..., Any]:
+        """Tells what should not have happened."""
+        ...
+
+
 class SocketTransport(asyncio.Transport):
     """Carries bytes between ``sock``, which is connected and does not block, and ``reader``.
 
@@ -95,7 +125,7 @@ class SocketTransport(asyncio.Transport):
         "_sock",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, reader: Reader, peername: Any) -> None:
+    def __init__(self, loop: Loop, sock: socket.socket, reader: Reader, peername: Any) -> None:
         # Not super().__init__(): it makes a dictionary for what get_extra_info() tells, for each connection.
         self._loop = loop
         self._sock = sock
