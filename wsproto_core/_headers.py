@@ -45,8 +45,8 @@ class Headers(Mapping[str, str]):
 
     def all(self, name: str) -> list[str]:
         """The values of every line called ``name``, in order; empty if there is none."""
-        wanted = name.lower()
-        return [value for key, value in self._lines if key.lower() == wanted]
+        wanted, size = name.lower(), len(name)
+        return [value for key, value in self._lines if len(key) == size and key.lower() == wanted]
 
     def __getitem__(self, name: str) -> str:
         values = self.all(name)

@@ -215,6 +215,8 @@ class Link(asyncio.BufferedProtocol, Waiters):
                 transport.write(buffer)
         if not (engine.is_flowing and self._is_reading):
             self._steer(transport)
+            if isinstance(transport, SocketTransport) and transport.is_ending:
+                return  # before any timer could fire
         deadline, timer = engine.next_deadline(), self._timer
         if deadline is not None and (timer is None or deadline < self._fires_at):
             self._arm(deadline)

@@ -87,7 +87,8 @@ class Outbox:
     def offload(self, work_size: int) -> None:
         """Let messages that extensions transform be encoded elsewhere, from ``work_size`` bytes on."""
         self._work_size = work_size
-        self._judge_inline_size()
+        if self._sender is not None:
+            self._judge_inline_size()
 
     @property
     def sender(self) -> Sender:
@@ -172,7 +173,7 @@ class Outbox:
 
     def _judge_inline_size(self) -> None:
         """Larger messages wait: until a batch has room for their frames, or they have been encoded."""
-        if self._work_size is not None and self._sender is not None and self._sender.transforms:
+        if self._work_size is not None and self.sender.transforms:
             self._inline_size = min(self._fragment_size, self._work_size - 1)
 
     # --- out ----------------------------------------------------------------------------------------------------------

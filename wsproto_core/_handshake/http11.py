@@ -50,6 +50,7 @@ _BODY_PIECE: Final = 1024
 #: Method, blanks and version of a request line, generously.
 _REQUEST_LINE_MARGIN: Final = 64
 _HTTP_VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")
+_SWITCH: Final = "HTTP/1.1 101 Switching Protocols"
 _SWITCHING_PROTOCOLS: Final = re.compile(rb"HTTP/1\.[0-9] 101(?: .*)?")
 _BODILESS: Final = frozenset({204, 304})  # RFC 9110 §6.4.1
 _BLANK: Final = b" \t"
@@ -242,7 +243,9 @@ def serialize_response(response: Response, *, method: str = "GET") -> bytes:
     All but a 101 gain ``Connection: close``, and ``Content-Length`` where the status allows a body. A streamed body is
     sent after these bytes, by the caller, and ends with the connection.
     """
-    added = () if response.status == 101 else _framing(response)
+    if response.status == 101:
+        return _message(_SWITCH, response.headers)
+    added = _framing(response)
     head = _message(f"HTTP/1.1 {response.status} {phrase(response.status)}", response.headers, added)
     return head if method == "HEAD" or response.status in _BODILESS else head + response.body
 

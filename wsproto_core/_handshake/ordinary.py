@@ -7,10 +7,11 @@ just the same way. ``docs/decisions/0031-ordinary-heads.md`` tells why.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
+from .._drafts import draft_of
 from .._events import Request
-from .._headers import checked_headers, common_word, values_by_name
+from .._headers import Headers, checked_headers, common_word, values_by_name
 from .._speedups import ordinary_head
 from .policy import ServerPolicy
 from .server import MAX_TARGET_SIZE, judge_ordinary
@@ -18,6 +19,7 @@ from .server import MAX_TARGET_SIZE, judge_ordinary
 __all__ = ["read_ordinary"]
 
 _END: Final = b"\r\n\r\n"
+_Draft: Final = draft_of(Request)
 
 
 def read_ordinary(data: bytes, policy: ServerPolicy) -> tuple[Request, bytes] | None:
@@ -37,4 +39,17 @@ def read_ordinary(data: bytes, policy: ServerPolicy) -> tuple[Request, bytes] | 
     # Whoever announces a body has h11 look at how, and whoever names no host, or several.
     if len(values.get("host", ())) != 1 or "content-length" in values or "transfer-encoding" in values:
         return None
-    return judge_ordinary(Request(method="GET", target=target, headers=headers), values, policy), data[size:]
+    return judge_ordinary(_request(target, headers), values, policy), data[size:]
+
+
+def _request(target: str, headers: Headers) -> Request:
+    draft = _Draft()
+    draft.method = "GET"
+    draft.target = target
+    draft.headers = headers
+    draft.http_version = "1.1"
+    draft.protocol = draft.credentials = draft.violation = None
+    draft.subprotocols = ()
+    draft.detail = ""
+    draft.__class__ = Request
+    return cast(Request, draft)

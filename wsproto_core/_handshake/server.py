@@ -30,7 +30,6 @@ MAX_TARGET_SIZE: Final = 8 * 1024
 
 _VERSION: Final = "13"  # RFC 6455 §4.1, item 9
 _MULTIPLEXED: Final = frozenset({"2", "3"})
-_NO_HEADERS: Final = Headers()
 _UPGRADE: Final = ("Upgrade", "websocket")
 _CONNECTION: Final = ("Connection", "Upgrade")
 #: Headers of the response that are made here or by whoever frames its body.
@@ -78,7 +77,7 @@ def accept(
     offered, for ``headers`` that the handshake sends itself (naming them), and for characters that no header may hold.
     """
     chosen = _chosen_subprotocol(request, policy, subprotocol)
-    extra = _checked_headers(headers, _is_handshake_header) if headers else _NO_HEADERS
+    extra = _checked_headers(headers, _is_handshake_header).lines() if headers else ()
     negotiated = _negotiated(request, policy) if policy.extensions else NO_EXTENSIONS
     lines = [] if _is_multiplexed(request) else _switch(request)
     status = 101 if lines else 200  # RFC 8441 §5: a 2xx status takes the place of 101
@@ -86,7 +85,7 @@ def accept(
         lines.append(("Sec-WebSocket-Protocol", chosen))
     if negotiated.header is not None:
         lines.append(("Sec-WebSocket-Extensions", negotiated.header))
-    lines += extra.lines()
+    lines += extra
     response = Response(status, checked_headers(lines))
     return Agreement(response, chosen, negotiated.transforms, negotiated.names)
 

@@ -7,9 +7,10 @@ driver asks it for the close frame to send.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from .._codes import CloseCode
+from .._drafts import draft_of
 from .._errors import RemoteProtocolError
 from .._events import CloseReport
 from .._speedups import FrameQueue, Standing
@@ -47,6 +48,7 @@ _FACTS: Final = MappingProxyType(
     }
 )
 
+_Draft: Final = draft_of(CloseReport)
 _NO_CODE: Final = CloseFrame(CloseCode.NO_STATUS_RECEIVED, "")
 
 
@@ -148,22 +150,23 @@ class Closing(Standing):
         """Write the report: from now on it is settled how the connection ended."""
         known = self._received or (None if self._offence is None else self._answer)
         owed = self._answer.code if self.owes_close_frame else None
-        self.report = CloseReport(
-            initiator=self._initiator or Initiator.NETWORK,
-            code=CloseCode.ABNORMAL_CLOSURE if known is None else known.code,
-            reason="" if known is None else known.reason,
-            at=at,
-            timer=timer,
-            violation=None if self._offence is None else self._offence.violation,
-            detail="" if self._offence is None else self._offence.detail,
-            received_code=None if self._received is None else self._received.code,
-            sent_code=owed if self._sent_code is None else self._sent_code,
-            http_status=self.http_status,
-            pong_age=pong_age,
-            bytes_queued=bytes_queued,
-            error=error,
-        )
-        return self.report
+        draft = _Draft()
+        draft.initiator = self._initiator or Initiator.NETWORK
+        draft.code = CloseCode.ABNORMAL_CLOSURE if known is None else known.code
+        draft.reason = "" if known is None else known.reason
+        draft.at = at
+        draft.timer = timer
+        draft.violation = None if self._offence is None else self._offence.violation
+        draft.detail = "" if self._offence is None else self._offence.detail
+        draft.received_code = None if self._received is None else self._received.code
+        draft.sent_code = owed if self._sent_code is None else self._sent_code
+        draft.http_status = self.http_status
+        draft.pong_age = pong_age
+        draft.bytes_queued = bytes_queued
+        draft.error = error
+        draft.__class__ = CloseReport
+        self.report = report = cast(CloseReport, draft)
+        return report
 
     def _follow(self, happening: Happening) -> None:
         self._enter(follow(CONNECTION, self.phase, happening))
