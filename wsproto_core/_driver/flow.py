@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["ControlRate", "Encoding", "Outbox"]
 
 _CLOSE: Final = Opcode.CLOSE
+_LAST_CLOSE: Final = FIN | _CLOSE
 
 #: A batch ends when it has this many bytes: what leaves later can still be overtaken.
 _BATCH_SIZE: Final = 256 * 1024
@@ -235,7 +236,7 @@ class Outbox:
             self._waiting = None
 
     def _put_close_frame(self, payload: bytes | memoryview) -> None:
-        self.frames.put_frame(FIN | Opcode.CLOSE, payload, 0, len(payload))
+        self.frames.put_frame(_LAST_CLOSE, payload, 0, len(payload))
 
 
 def _first_gap(waiting: Iterable[Outgoing]) -> int:

@@ -19,7 +19,7 @@ from .._violations import Violation
 from .headers import credentials_from, has_option, parse_extensions, parse_subprotocols
 from .keys import accept_token, is_valid_key
 from .negotiation import NO_EXTENSIONS, Negotiated, accept_extensions, choose_subprotocol
-from .outcome import Agreement, Response
+from .outcome import Agreement, Response, checked_response
 from .policy import ServerPolicy, allows_host, allows_origin
 from .uri import parse_authority
 
@@ -86,7 +86,7 @@ def accept(
     if negotiated.header is not None:
         lines.append(("Sec-WebSocket-Extensions", negotiated.header))
     lines += extra
-    response = Response(status, checked_headers(lines))
+    response = checked_response(status, checked_headers(lines))
     return Agreement(response, chosen, negotiated.transforms, negotiated.names)
 
 
@@ -274,7 +274,7 @@ def _chosen_subprotocol(
     request: Request, policy: ServerPolicy, subprotocol: str | Literal[ByPolicy.BY_POLICY] | None
 ) -> str | None:
     if isinstance(subprotocol, ByPolicy):
-        return choose_subprotocol(request.subprotocols, policy.subprotocols)
+        return choose_subprotocol(request.subprotocols, policy.subprotocols) if policy.subprotocols else None
     if subprotocol is not None and subprotocol not in request.subprotocols:
         raise LocalProtocolError(f"subprotocol: the client does not offer {subprotocol!r} (RFC 6455 §4.2.2)")
     return subprotocol
