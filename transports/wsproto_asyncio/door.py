@@ -71,6 +71,8 @@ class _Door(Generic[_P]):
         self._loop = asyncio.get_running_loop()
         self._watcher_of_many = watcher_of_many(self._loop)
         self._acceptor = Acceptor(sock, self._welcome)
+        # Whether there may be steps to take with who connects: nearly always there are none.
+        self._may_introduce = ssl is not None or bool(plan.where.proxied_by)
         # ``None`` where connections have transports of our own, for which a loop must be able to watch sockets.
         self._adopt = chosen if self._acceptor.is_watching else adopt
 
@@ -86,12 +88,15 @@ class _Door(Generic[_P]):
     def _welcome(self, sock: socket.socket, address: Any) -> None:
         """A new connection. It counts from now on."""
         since = self._loop.time()
-        if self._adopt is None and not self._plan.where.needs_introduction(address, secure=self._ssl is not None):
+        if self._adopt is None and not (self._may_introduce and self._needs_introduction(address)):
             self._carry(sock, self._peer(since), address, None)
         elif self._server.reception.approach(sock):
             self._introduce_later(sock, self._peer(since), address, since)
         else:
             sock.close()
+
+    def _needs_introduction(self, address: Any) -> bool:
+        return self._plan.where.needs_introduction(address, secure=self._ssl is not None)
 
     def _peer(self, since: float) -> _P:
         peer = self._make_peer(self._plan.engine(since), watch=self._watch)

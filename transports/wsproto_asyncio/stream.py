@@ -169,6 +169,11 @@ class SocketTransport(asyncio.Transport):
         """Of this end and the other. The socket is open."""
         return self._sock.getsockname(), self._peername
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether :meth:`Reader.connection_lost` is called in the next turn of the loop, or was."""
+        return self._end_is_due
+
     def get_protocol(self) -> Any:
         return getattr(self, "_reader", None)  # it is gone in the end
 
