@@ -105,7 +105,7 @@ class Link(asyncio.BufferedProtocol, Waiters):
 
     def be_carried_by(self, transport: SocketTransport) -> None:
         """The same, for a transport of our own, which does not read yet: :meth:`begin`."""
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # none by name either
         self.local_address, self.remote_address = transport.addresses
 
     def begin(self, transport: SocketTransport) -> None:
