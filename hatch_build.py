@@ -19,18 +19,16 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).resolve().parent
 
 
-@dataclass(frozen=True)
-class HotCode:
+class HotCode(NamedTuple):  # a dataclass looks for its module, and hatchling runs this file as none
     """A package whose modules are compiled, in ``folder``."""
 
     folder: Path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ NO_COMPILER = "/nowhere/cc"
 @pytest.fixture
 def without_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     """One extension is enough to miss it."""
-    monkeypatch.setattr(hatch_build, "HOT", (replace(OF_CORE, typed=()),))
+    monkeypatch.setattr(hatch_build, "HOT", (OF_CORE._replace(typed=()),))
     for name in ("CC", "LDSHARED"):
         monkeypatch.setenv(name, NO_COMPILER)
 
