@@ -139,7 +139,7 @@ def _picture(name: str) -> Iterator[str]:
 
 
 def _growth(report: Report) -> Iterator[str]:
-    """How many times as much each takes with many connections: the bare loop, and the machine below it, grow as well."""
+    """How many times as much each takes with many connections: the bare loop grows as well, and the machine below."""
     many = [case for case in report.cases if case.endswith(" connections")]
     if ALONE not in report.cases or not many:
         return
