@@ -41,6 +41,8 @@ garbage collector.""",
 Random conversations under virtual time, as the tests play them: `tools/scenarios.py`.""",
     }
 )
+#: What growth begins with.
+ALONE: Final = "1 connection"
 HOW: Final = """\
 Every subject is a process of its own. In each round all subjects take turns, case by case; a figure is the median of
 the rounds, with half the distance between the quarters. Rates count the *server's* CPU time, read from its own clock
@@ -70,6 +72,7 @@ def baseline(reports: Mapping[str, Report]) -> str:
                 words,
                 *_picture(name),
                 reports[name].table(),
+                *_growth(reports[name]),
                 *_failures(reports[name]),
             ]
     return "\n\n".join(parts) + "\n"
@@ -133,6 +136,20 @@ def _picture(name: str) -> Iterator[str]:
     path = Path("docs", "benchmarks", f"{name}.png")
     if (ROOT / path).exists():
         yield f"![{name}]({path.as_posix()})"
+
+
+def _growth(report: Report) -> Iterator[str]:
+    """How many times as much each takes with many connections: the bare loop grows as well, and the machine below."""
+    many = [case for case in report.cases if case.endswith(" connections")]
+    if ALONE not in report.cases or not many:
+        return
+    lines = [f"| times as much as with {ALONE} | {' | '.join(many)} |", "|---" + "|---:" * len(many) + "|"]
+    for subject in report.subjects:
+        figures = [report.figure(case, subject) for case in (ALONE, *many)]
+        medians = [figure.median for figure in figures if figure is not None]
+        if len(medians) == len(figures):
+            lines.append(f"| {subject} | {' | '.join(f'{median / medians[0]:.2f}' for median in medians[1:])} |")
+    yield "\n".join(lines)
 
 
 def _failures(report: Report) -> Iterator[str]:

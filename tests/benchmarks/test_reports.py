@@ -152,6 +152,20 @@ def test_the_baseline_of_nothing_says_so() -> None:
     assert baseline.baseline({}).count("not measured") == len(GOALS)
 
 
+def test_the_baseline_tells_how_the_bare_loop_grows_beside_us() -> None:
+    figures = [
+        Figure("1 connection", "TCP asyncio", [100.0]),
+        Figure("10 000 connections", "TCP asyncio", [150.0]),
+        Figure("1 connection", "listener asyncio", [200.0]),
+        Figure("10 000 connections", "listener asyncio", [220.0]),
+        Figure("1 connection", "sockets", [1.0]),
+    ]
+    words = baseline.baseline({"growth": Report("growth", "ns", False, figures)})
+    assert "| times as much as with 1 connection | 10 000 connections |" in words
+    assert "| TCP asyncio | 1.50 |\n| listener asyncio | 1.10 |" in words
+    assert "| sockets | 1.0 |  |" in words, "one that was not measured with many has no factor"
+
+
 def test_pictures_are_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     figures = [Figure(case, subject, [3.0, 2.0]) for case in growth.CASES for subject in ("TCP asyncio", "sockets")]
