@@ -7,11 +7,11 @@ WebSocket headers is in ``_handshake/headers.py``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, TypeAlias, cast
 
-__all__ = ["Headers", "HeadersLike", "checked_headers", "received_headers", "values_by_name"]
+__all__ = ["Headers", "HeadersLike", "checked_headers", "common_word", "received_headers", "values_by_name"]
 
 HeadersLike: TypeAlias = "Headers | Mapping[str, str] | Iterable[tuple[str, str]]"
 
@@ -45,8 +45,8 @@ class Headers(Mapping[str, str]):
 
     def all(self, name: str) -> list[str]:
         """The values of every line called ``name``, in order; empty if there is none."""
-        wanted = name.lower()
-        return [value for key, value in self._lines if key.lower() == wanted]
+        wanted, size = name.lower(), len(name)
+        return [value for key, value in self._lines if len(key) == size and key.lower() == wanted]
 
     def __getitem__(self, name: str) -> str:
         values = self.all(name)
@@ -82,8 +82,7 @@ def checked_headers(lines: Iterable[tuple[str, str]]) -> Headers:
 
 def received_headers(lines: Iterable[Sequence[str]]) -> Headers:
     """The same, of a head that has come: names and values that nearly every head holds are shared."""
-    shared = _COMMON_WORDS.get
-    return checked_headers([(shared(name, name), shared(value, value)) for name, value in lines])
+    return checked_headers([(common_word(name, name), common_word(value, value)) for name, value in lines])
 
 
 def values_by_name(headers: Headers) -> dict[str, list[str]]:
@@ -94,8 +93,8 @@ def values_by_name(headers: Headers) -> dict[str, list[str]]:
     return values
 
 
-#: What nearly every head holds: one string for all connections.
-_COMMON_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+#: ``common_word(text, text)`` is what nearly every head holds, one string for all connections; ``text`` for other text.
+common_word: Final[Callable[[str, str], str]] = MappingProxyType(
     {
         word: word
         for word in (
@@ -105,7 +104,7 @@ _COMMON_WORDS: Final[Mapping[str, str]] = MappingProxyType(
             "no-cache", "13", "permessage-deflate", "permessage-deflate; client_max_window_bits",
         )
     }
-)  # fmt: skip
+).get  # fmt: skip
 #: Fields whose value is a secret: shown by name only, so that no log line gives one away.
 _SECRET: Final = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
 

@@ -16,7 +16,8 @@ import pytest
 
 from tests.adapters.asyncio_kit import TWINS, Twin
 from tests.adapters.kit import eventually
-from wsproto_asyncio.stream import READ_SIZE, SocketTransport
+from wsproto_asyncio.crowd import watcher_of_many
+from wsproto_asyncio.stream import READ_SIZE, Loop, SocketTransport
 
 #: More than two kernels hold between them.
 MUCH = 4_000_000
@@ -28,6 +29,18 @@ def twin(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Twi
     twin = TWINS[request.param]()
     monkeypatch.setitem(globals(), "SocketTransport", twin.stream.SocketTransport)
     return twin
+
+
+def watcher() -> Loop:
+    """What watches the sockets of a transport."""
+    return asyncio.get_running_loop()
+
+
+@pytest.fixture(autouse=True, params=["few", "many"])
+def company(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Transports are watched as where there are few of them, and as where there are many."""
+    if request.param == "many":
+        monkeypatch.setattr(f"{__name__}.watcher", lambda: watcher_of_many(asyncio.get_running_loop()))
 
 
 class Recorder:
@@ -68,7 +81,7 @@ def pair() -> Iterator[tuple[SocketTransport, Recorder, socket.socket]]:
     here.setblocking(False)
     there.setblocking(False)
     reader = Recorder()
-    transport = SocketTransport(asyncio.get_running_loop(), here, reader, "there")
+    transport = SocketTransport(watcher(), here, reader, "there")
     transport.start()
     with there:
         try:
@@ -113,7 +126,7 @@ async def test_what_is_there_already_is_read_at_once() -> None:
     here.setblocking(False)
     there.send(b"early")
     reader = Recorder()
-    transport = SocketTransport(asyncio.get_running_loop(), here, reader, None)
+    transport = SocketTransport(watcher(), here, reader, None)
     transport.start()
     assert reader.told == [b"early"]
     transport.close()
@@ -164,7 +177,7 @@ async def test_who_pauses_while_being_told_is_told_no_more() -> None:
 async def test_a_reset_is_told_once() -> None:
     here, there = await connected()
     reader = Recorder()
-    transport = SocketTransport(asyncio.get_running_loop(), here, reader, None)
+    transport = SocketTransport(watcher(), here, reader, None)
     transport.start()
     transport.write(b"unread")
     await asyncio.get_running_loop().run_in_executor(None, there.recv, 1, socket.MSG_PEEK)
@@ -260,7 +273,7 @@ async def test_a_socket_that_somebody_closes_is_the_end_and_nobody_elses_is_writ
     with there, stranger, friend:
         here.setblocking(False)
         reader = Recorder()
-        transport = SocketTransport(asyncio.get_running_loop(), here, reader, None)
+        transport = SocketTransport(watcher(), here, reader, None)
         number = here.fileno()
         here.close()
         os.dup2(stranger.fileno(), number)
@@ -321,7 +334,7 @@ async def test_a_half_that_cannot_be_ended_is_the_end() -> None:
     here, there = await connected()
     with there:
         reader = Recorder()
-        transport = SocketTransport(asyncio.get_running_loop(), here, reader, None)
+        transport = SocketTransport(watcher(), here, reader, None)
         here.shutdown(socket.SHUT_RDWR)
         there.shutdown(socket.SHUT_RDWR)
         there.close()
@@ -389,7 +402,7 @@ async def test_it_tells_who_it_is() -> None:
     here, there = await connected()
     with there:
         reader = Recorder()
-        transport = SocketTransport(asyncio.get_running_loop(), here, reader, there.getsockname())
+        transport = SocketTransport(watcher(), here, reader, there.getsockname())
         assert transport.get_extra_info("peername") == there.getsockname()
         assert transport.get_extra_info("sockname") == there.getpeername()
         assert transport.get_extra_info("socket").fileno() == here.fileno()
@@ -419,7 +432,7 @@ def test_it_has_what_a_transport_of_asyncio_has() -> None:
 async def test_one_that_nobody_closes_complains() -> None:
     here, there = socket.socketpair()
     with there:
-        transport = SocketTransport(asyncio.get_running_loop(), here, Recorder(), None)
+        transport = SocketTransport(watcher(), here, Recorder(), None)
         kept = [transport]
         del transport
         with pytest.warns(ResourceWarning, match="unclosed transport"):

@@ -215,6 +215,9 @@ class Link(asyncio.BufferedProtocol, Waiters):
                 transport.write(buffer)
         if not (engine.is_flowing and self._is_reading):
             self._steer(transport)
+            own = cast(object, transport)
+            if isinstance(own, SocketTransport) and own.is_ending:
+                return  # sooner than any timer would fire
         deadline, timer = engine.next_deadline(), self._timer
         if deadline is not None and (timer is None or deadline < self._fires_at):
             self._arm(deadline)
@@ -246,6 +249,8 @@ class Link(asyncio.BufferedProtocol, Waiters):
             transport.abort()
         elif engine.half_close:
             self._end(transport)
+        if transport.is_closing():
+            return
         while (work := engine.next_work()) is not None:
             self._have_done(work)
         self._set_reading(transport, engine.wants_read)

@@ -11,7 +11,6 @@ What must not: TLS, and what the bytes mean.
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 import warnings
@@ -23,7 +22,7 @@ from typing import Any, Final, Protocol
 
 from ._speedups import SocketTraffic
 
-__all__ = ["READ_SIZE", "Reader", "SocketTransport", "memory"]
+__all__ = ["READ_SIZE", "Loop", "Reader", "SocketTransport", "memory"]
 
 #: What is received at once, at most: so much of a payload, and a header.
 READ_SIZE: Final = 256 * 1024 + 64
@@ -73,6 +72,36 @@ class Reader(Protocol):
         ...
 
 
+class Loop(Protocol):
+    """What a :class:`SocketTransport` asks of an event loop, under the names that asyncio's have."""
+
+    def add_reader(self, fd: int, callback: Callable[[], Any], /) -> Any:
+        """Call ``callback`` whenever ``fd`` can be read."""
+        ...
+
+    def remove_reader(self, fd: int, /) -> Any:
+        """Not any more."""
+        ...
+
+    def add_writer(self, fd: int, callback: Callable[[], Any], /) -> Any:
+        """Call ``callback`` whenever ``fd`` can be written."""
+        ...
+
+    def remove_writer(self, fd: int, /) -> Any:
+        """Not any more."""
+        ...
+
+    @property
+    def call_soon(self) -> Callable[..., Any]:
+        """Takes what is to be called in the next turn, and its arguments."""
+        ...
+
+    @property
+    def call_exception_handler(self) -> Callable[..., Any]:
+        """Tells what should not have happened."""
+        ...
+
+
 class SocketTransport(SocketTraffic):
     """Carries bytes between ``sock``, which is connected and does not block, and ``reader``.
 
@@ -94,7 +123,7 @@ class SocketTransport(SocketTraffic):
         "_queue_size",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, reader: Reader, peername: Any) -> None:
+    def __init__(self, loop: Loop, sock: socket.socket, reader: Reader, peername: Any) -> None:
         super().__init__(sock, reader, _memories.view)
         self._loop = loop
         self._fd = sock.fileno()  # still there when the socket is closed behind our back
@@ -131,6 +160,11 @@ class SocketTransport(SocketTraffic):
     def addresses(self) -> tuple[Any, Any]:
         """Of this end and the other. The socket is open."""
         return self._sock.getsockname(), self._peername
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether :meth:`Reader.connection_lost` is called in the next turn of the loop, or was."""
+        return self._end_is_due
 
     def get_protocol(self) -> Any:
         return getattr(self, "_reader", None)  # it is gone in the end

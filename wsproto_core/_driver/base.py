@@ -34,7 +34,7 @@ class EngineBase(Expanding):
     """The parts of one connection that carries messages. What those pass, each time, is in :class:`Traffic`."""
 
     __slots__ = (
-        "__dict__", "_abort", "_cause", "_messages_dated", "_parts_sent", "_statistics", "_timeouts",
+        "__dict__", "_abort", "_cause", "_controls", "_messages_dated", "_parts_sent", "_timeouts",
         "_transport_ended", "work_size",
     )  # fmt: skip
 
@@ -50,7 +50,7 @@ class EngineBase(Expanding):
         super().__init__(self._closing, self._outbox.frames, now)
         #: From how many bytes on the transforming of a message is handed out as work; ``None`` for never.
         self.work_size: int | None = None
-        self._statistics = Statistics()  # of control frames
+        self._controls: Statistics | None = None  # of control frames, once there are any
         # Messages and parts of them that were sent before the time was last told: verbs know no time.
         self._messages_dated = 0
         self._parts_sent = 0
@@ -158,7 +158,8 @@ class EngineBase(Expanding):
 
         Raises :exc:`ValueError` or :exc:`TypeError`, naming the argument.
         """
-        check_count("min_size", min_size, optional=False)
+        if min_size is not WORK_SIZE:  # the very default needs no check
+            check_count("min_size", min_size, optional=False)
         self.work_size = min_size
         self._outbox.offload(min_size)
 
@@ -223,7 +224,7 @@ class EngineBase(Expanding):
     def statistics(self) -> Statistics:
         """What has been counted so far, as a copy."""
         return snapshot(
-            self._statistics,
+            self._controls,
             messages_received=self._messages_received,
             messages_sent=self._frames.messages,
             bytes_received=self._bytes_received,
@@ -263,6 +264,13 @@ class EngineBase(Expanding):
         if self._closing.phase is Phase.CONNECTING:
             return LocalProtocolError("the connection is not open yet")
         return LocalProtocolError("close() was called: nothing can follow it (RFC 6455 §5.5.1)")
+
+    @property
+    def _statistics(self) -> Statistics:
+        """What is counted of control frames."""
+        if self._controls is None:
+            self._controls = Statistics()
+        return self._controls
 
     def _message_sent(self) -> None:
         self._frames.messages += 1

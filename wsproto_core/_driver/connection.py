@@ -39,6 +39,8 @@ __all__ = ["DEFAULT_FRAGMENT_SIZE", "Connection"]
 
 #: Larger messages leave in fragments of this size, so that control frames can overtake them (as browsers do).
 DEFAULT_FRAGMENT_SIZE: Final = 128 * 1024
+_CLOSED: Final = Phase.CLOSED
+_SERVER: Final = Role.SERVER
 
 
 class Connection(Engine):
@@ -58,9 +60,10 @@ class Connection(Engine):
         is dropped, and all that was behind it, a close frame too.
         """
         self._now = now
-        self._undelivered += self._last_batch()
+        if self._backlog is not None:
+            self._undelivered += self._last_batch()
         events = self._transport_end(now, error)
-        if self._closing.phase is not Phase.CLOSED:
+        if self._closing.phase is not _CLOSED:
             self._closing.transport_ended()
         self._outbox.discard()
         self._timers.clear_all()
@@ -109,7 +112,7 @@ class Connection(Engine):
         :exc:`LocalProtocolError` while 64 pings are unanswered.
         """
         self._check_can_send()
-        if self._keepalive.is_waiting_for_many:
+        if self._pings is not None and self._pings.is_waiting_for_many:
             raise LocalProtocolError("64 pings are unanswered: wait for a pong")
         return self._ping(self._keepalive.next_payload() if payload is None else _control_payload(payload), now)
 
@@ -147,9 +150,9 @@ class Connection(Engine):
 
         A client leaves that to the server, so that the server's end of the transport closes first (RFC 6455 §7.1.1).
         """
-        if self._closing.phase is not Phase.CLOSED or self._outbox:
+        if self._closing.phase is not _CLOSED or self._outbox:
             return False
-        return self._role is Role.SERVER or self._transport_ended or not self._closing.is_clean
+        return self._role is _SERVER or self._transport_ended or not self._closing.is_clean
 
     @property
     def receive(self) -> Receive:
@@ -158,12 +161,12 @@ class Connection(Engine):
 
     def awaits_pong(self, payload: bytes) -> bool:
         """Whether the ping with ``payload`` is still unanswered."""
-        return self._keepalive.awaits(payload)
+        return self._pings is not None and self._pings.awaits(payload)
 
     @property
     def latency(self) -> Latency | None:
         """Round trips of pings so far; ``None`` before the first pong."""
-        return self._keepalive.latency
+        return None if self._pings is None else self._pings.latency
 
 
 def _control_payload(payload: Buffer) -> bytes:

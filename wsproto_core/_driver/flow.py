@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["ControlRate", "Encoding", "Outbox"]
 
 _CLOSE: Final = Opcode.CLOSE
+_LAST_CLOSE: Final = FIN | _CLOSE
 
 #: A batch ends when it has this many bytes: what leaves later can still be overtaken.
 _BATCH_SIZE: Final = 256 * 1024
@@ -87,7 +88,8 @@ class Outbox:
     def offload(self, work_size: int) -> None:
         """Let messages that extensions transform be encoded elsewhere, from ``work_size`` bytes on."""
         self._work_size = work_size
-        self._judge_inline_size()
+        if self._sender is not None:
+            self._judge_inline_size()
 
     @property
     def sender(self) -> Sender:
@@ -172,7 +174,7 @@ class Outbox:
 
     def _judge_inline_size(self) -> None:
         """Larger messages wait: until a batch has room for their frames, or they have been encoded."""
-        if self._work_size is not None and self._sender is not None and self._sender.transforms:
+        if self._work_size is not None and self.sender.transforms:
             self._inline_size = min(self._fragment_size, self._work_size - 1)
 
     # --- out ----------------------------------------------------------------------------------------------------------
@@ -234,7 +236,7 @@ class Outbox:
             self._waiting = None
 
     def _put_close_frame(self, payload: bytes | memoryview) -> None:
-        self.frames.put_frame(FIN | Opcode.CLOSE, payload, 0, len(payload))
+        self.frames.put_frame(_LAST_CLOSE, payload, 0, len(payload))
 
 
 def _first_gap(waiting: Iterable[Outgoing]) -> int:

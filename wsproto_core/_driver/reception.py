@@ -31,6 +31,8 @@ _MAX_TURNED_AWAY: Final = 100
 _MOMENT: Final = 0.1
 _INTRODUCTION: Final = 1.0
 _SWITCHING_PROTOCOLS: Final = 101
+_CONNECTING: Final = State.CONNECTING
+_OPEN: Final = State.OPEN
 #: Levels of the standard library's logging.
 _DEBUG: Final = 10
 _INFO: Final = 20
@@ -105,9 +107,10 @@ class Reception(Generic[_P]):
         Returns whether the connection has opened. Raises :exc:`LocalProtocolError` for an answer that cannot be given.
         """
         engine = peer.engine
-        if engine.state is not State.CONNECTING or not isinstance(engine, ServerConnection):
+        if engine.state is not _CONNECTING or not isinstance(engine, ServerConnection):
             return False  # the client did not wait
-        answer = answer or self.early_answer(peer)
+        if answer is None and self._turns_away(peer):
+            answer = self.early_answer(peer)
         if answer is not None:
             engine.reject(answer.status, answer.headers, answer.body)
             return False
@@ -243,7 +246,7 @@ class AsyncReception(Reception[_A]):
             if self._introductions.pop(visitor, None) is not None and self.is_closing:
                 self._introduced_late.add(peer)
         goes_on = super().arrive(peer)
-        if goes_on and peer.state is State.OPEN:
+        if goes_on and peer.state is _OPEN:
             self._welcome(peer)
         return goes_on
 

@@ -10,6 +10,7 @@ from .._config import Limits, Timeouts
 from .._errors import ConnectionClosed, LocalProtocolError, OutboxFull, RemoteProtocolError
 from .._events import Event, Request
 from .._handshake.http11 import RequestReader, serialize_response
+from .._handshake.ordinary import read_ordinary
 from .._handshake.outcome import Response
 from .._handshake.policy import OriginRule, ServerPolicy
 from .._handshake.server import BY_POLICY, ByPolicy, accept, judge, refuse, reject
@@ -98,8 +99,8 @@ class ServerConnection(Connection):
     ) -> None:
         # Until the request is accepted.
         self._policy: ServerPolicy | None = policy
-        # Until the request has come.
-        self._reader: RequestReader | None = RequestReader(policy.limits)
+        # While a request comes that is not ordinary.
+        self._reader: RequestReader | None = None
         # Whether request and response go over this transport: not where somebody else has parsed the one.
         self._speaks_http = True
         # What a client sent before it was answered, which it must not, but which is not lost.
@@ -155,9 +156,8 @@ class ServerConnection(Connection):
             pipeline=pipeline,
             now=now,
         )
-        self._reader = None
         self._speaks_http = False
-        self.request = self._judged(request)
+        self.request = judge(request, self._unanswered_policy)
         return self
 
     # --- verbs --------------------------------------------------------------------------------------------------------
@@ -172,8 +172,7 @@ class ServerConnection(Connection):
         if request.violation is not None:
             self._undelivered += self._refuse(RemoteProtocolError(request.violation, request.detail))
             return
-        assert self._policy is not None, "it has not been accepted yet"
-        agreement = accept(request, self._policy, subprotocol, headers)
+        agreement = accept(request, self._unanswered_policy, subprotocol, headers)
         self._policy = None
         self._answer(agreement.response)
         early, self._early = self._early, b""
@@ -220,9 +219,9 @@ class ServerConnection(Connection):
         if self.request is not None:
             self._transport_ended = True
             return self._with_undelivered([])
-        assert self._reader is not None, "a request that somebody else has parsed is there from the start"
         try:
-            self._reader.feed_eof()
+            if self._reader is not None:
+                self._reader.feed_eof()
         except RemoteProtocolError as offence:
             self._transport_ended = True
             return self._refuse(offence)
@@ -232,21 +231,33 @@ class ServerConnection(Connection):
         try:
             if self._refusing is not None:
                 return []
-            if self.request is not None or self._reader is None:
+            if self.request is not None:
                 return self._keep_early(data)
-            request = self._reader.feed(data)
-            if request is None:
-                return []
-            self._early = self._reader.trailing()
-            self._reader = None
+            self.request = self._read(data)
         except RemoteProtocolError as offence:
             return self._refuse(offence)
-        self.request = self._judged(request)
-        return [self.request]
+        return [] if self.request is None else [self.request]
 
-    def _judged(self, request: Request) -> Request:
-        assert self._policy is not None, "the request is judged before it is accepted"
-        return judge(request, self._policy)
+    def _read(self, data: bytes) -> Request | None:
+        """The request, judged, once it is complete."""
+        policy, reader = self._unanswered_policy, self._reader
+        if reader is None:
+            ordinary = read_ordinary(data, policy)
+            if ordinary is not None:
+                request, self._early = ordinary
+                return request
+            self._reader = reader = RequestReader(policy.limits)
+        unjudged = reader.feed(data)
+        if unjudged is None:
+            return None
+        self._early = reader.trailing()
+        self._reader = None
+        return judge(unjudged, policy)
+
+    @property
+    def _unanswered_policy(self) -> ServerPolicy:
+        assert self._policy is not None, "the request has not been accepted yet"
+        return self._policy
 
     def _keep_early(self, data: bytes) -> list[Event]:
         self._early += data

@@ -57,9 +57,18 @@ class Statistics:
 
 
 def snapshot(
-    controls: Statistics, *, messages_received: int, messages_sent: int, bytes_received: int, bytes_sent: int
+    controls: Statistics | None, *, messages_received: int, messages_sent: int, bytes_received: int, bytes_sent: int
 ) -> Statistics:
-    """What an engine has counted: ``controls`` are its control frames. ``replace()`` takes three times as long."""
+    """What an engine has counted: ``controls`` are its control frames, ``None`` before any. ``replace()`` takes three
+    times as long.
+    """
+    if controls is None:
+        return Statistics(
+            messages_received=messages_received,
+            messages_sent=messages_sent,
+            bytes_received=bytes_received,
+            bytes_sent=bytes_sent,
+        )
     return Statistics(
         messages_received=messages_received,
         messages_sent=messages_sent,

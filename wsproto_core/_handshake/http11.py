@@ -6,7 +6,7 @@ besides what follows a complete head in the same read.
 
 An opening handshake is two heads and no body: h11's events judge their parts, without the machine of an
 ``h11.Connection``. That is made for what it knows best: informational responses, and bodies. A request of the usual
-shape does not come that far: ``ordinary`` recognizes it.
+shape does not come here: ``ordinary`` recognizes it.
 
 A connection carries one request and one response. A refusal therefore says ``Connection: close``, and the end of the
 connection delimits a body that is streamed: no chunks, and HTTP/1.0 understands it too.
@@ -29,7 +29,6 @@ from .._events import Request
 from .._headers import Headers, received_headers
 from .._violations import Violation
 from .head import HeadOffences, HeadReader
-from .ordinary import read_ordinary
 from .outcome import Response
 from .server import MAX_TARGET_SIZE
 
@@ -51,6 +50,7 @@ _BODY_PIECE: Final = 1024
 #: Method, blanks and version of a request line, generously.
 _REQUEST_LINE_MARGIN: Final = 64
 _HTTP_VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")
+_SWITCH: Final = "HTTP/1.1 101 Switching Protocols"
 _SWITCHING_PROTOCOLS: Final = re.compile(rb"HTTP/1\.[0-9] 101(?: .*)?")
 _BODILESS: Final = frozenset({204, 304})  # RFC 9110 §6.4.1
 _BLANK: Final = b" \t"
@@ -76,12 +76,18 @@ _RESPONSE_OFFENCES: Final = HeadOffences(
 class RequestReader:
     """Reads one request head. It is not to be fed again once it has returned a request or raised."""
 
-    __slots__ = ("_head", "_limits", "_trailing")
+    __slots__ = ("_head", "_trailing")
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        # Made for a head that is not ordinary, or not complete at once.
-        self._head: HeadReader | None = None
+        target_size = min(MAX_TARGET_SIZE, limits.header_size)
+        self._head = HeadReader(
+            size=limits.header_size,
+            first_line_size=target_size + _REQUEST_LINE_MARGIN,
+            max_headers=limits.max_headers,
+            offences=_REQUEST_OFFENCES,
+            check_first_line=partial(_check_request_line, target_size=target_size),
+            max_empty_lines=1,  # RFC 9112 §2.2: a server should ignore at least one
+        )
         self._trailing = b""
 
     def feed(self, data: bytes) -> Request | None:
@@ -89,12 +95,6 @@ class RequestReader:
 
         Raises :exc:`RemoteProtocolError` as early as the bytes allow.
         """
-        if self._head is None:
-            ordinary = read_ordinary(data, self._limits, self._target_size)
-            if ordinary is not None:
-                request, self._trailing = ordinary
-                return request
-            self._head = self._careful_reader()
         rest = self._head.feed(data)
         if rest is None:
             return None
@@ -106,26 +106,12 @@ class RequestReader:
 
         Raises :exc:`RemoteProtocolError` if it had begun one; without a single byte there is nobody to answer.
         """
-        if self._head is not None and self._head.pending:
+        if self._head.pending:
             raise RemoteProtocolError(Violation.BAD_REQUEST, "the request ends within its head")
 
     def trailing(self) -> bytes:
         """What came after the head in the same read."""
         return self._trailing
-
-    @property
-    def _target_size(self) -> int:
-        return min(MAX_TARGET_SIZE, self._limits.header_size)
-
-    def _careful_reader(self) -> HeadReader:
-        return HeadReader(
-            size=self._limits.header_size,
-            first_line_size=self._target_size + _REQUEST_LINE_MARGIN,
-            max_headers=self._limits.max_headers,
-            offences=_REQUEST_OFFENCES,
-            check_first_line=partial(_check_request_line, target_size=self._target_size),
-            max_empty_lines=1,  # RFC 9112 §2.2: a server should ignore at least one
-        )
 
 
 class ResponseReader:
@@ -257,7 +243,9 @@ def serialize_response(response: Response, *, method: str = "GET") -> bytes:
     All but a 101 gain ``Connection: close``, and ``Content-Length`` where the status allows a body. A streamed body is
     sent after these bytes, by the caller, and ends with the connection.
     """
-    added = () if response.status == 101 else _framing(response)
+    if response.status == 101:
+        return _message(_SWITCH, response.headers)
+    added = _framing(response)
     head = _message(f"HTTP/1.1 {response.status} {phrase(response.status)}", response.headers, added)
     return head if method == "HEAD" or response.status in _BODILESS else head + response.body
 

@@ -1,44 +1,55 @@
 """A request head as nearly every client sends it, recognized whole: all of it in one read, and nothing in it that could
 be understood in two ways.
 
-What lives here refuses nothing and repairs nothing. Any other head goes to ``head`` and h11, which would read these in
+What lives here refuses no head and repairs none. Any other goes to ``http11`` and h11, which would read these in
 just the same way. ``docs/decisions/0031-ordinary-heads.md`` tells why.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Final
+from typing import Final, cast
 
-from .._config import Limits
+from .._drafts import draft_of
 from .._events import Request
-from .._headers import received_headers
+from .._headers import Headers, checked_headers, common_word, values_by_name
+from .._speedups import ordinary_head
+from .policy import ServerPolicy
+from .server import MAX_TARGET_SIZE, judge_ordinary
 
 __all__ = ["read_ordinary"]
 
 _END: Final = b"\r\n\r\n"
-#: One blank behind each colon, visible ASCII from the first to the last character of a value. No part of it can match
-#: what another could, so that no input makes it backtrack.
-_HEAD: Final = re.compile(r"GET ([!-~]+) HTTP/1\.1((?:\r\n[A-Za-z0-9_\-]+: [!-~][ -~]*(?<! ))+)\r\n\r\n")
-#: Whoever announces a body has h11 look at how.
-_BODY: Final = ("\r\ncontent-length:", "\r\ntransfer-encoding:")
+_Draft: Final = draft_of(Request)
 
 
-def read_ordinary(data: bytes, limits: Limits, target_size: int) -> tuple[Request, bytes] | None:
-    """The request that ``data`` begins with, not yet judged, and what is behind it; ``None`` if it is no ordinary one,
-    is not complete, or is not within ``limits`` and ``target_size``.
+def read_ordinary(data: bytes, policy: ServerPolicy) -> tuple[Request, bytes] | None:
+    """The request that ``data`` begins with, judged, and what is behind it; ``None`` if it is no ordinary one, is not
+    complete, or is not within the limits of ``policy``.
     """
-    end = data.find(_END) + len(_END)
-    if end > limits.header_size:
+    limits = policy.limits
+    size = data.find(_END) + len(_END)
+    head = ordinary_head(data, size, common_word) if len(_END) <= size <= limits.header_size else None
+    if head is None:
         return None
-    match = _HEAD.fullmatch(data[:end].decode("latin-1"))
-    if match is None:
+    target, lines = head
+    if len(lines) > limits.max_headers or len(target) > MAX_TARGET_SIZE:
         return None
-    target, block = match.groups()
-    lines = block.split("\r\n")[1:]
-    folded = block.lower()
-    has_body = _BODY[0] in folded or _BODY[1] in folded
-    if has_body or folded.count("\r\nhost:") != 1 or len(lines) > limits.max_headers or len(target) > target_size:
+    headers = checked_headers(lines)
+    values = values_by_name(headers)
+    # Whoever announces a body has h11 look at how, and whoever names no host, or several.
+    if len(values.get("host", ())) != 1 or "content-length" in values or "transfer-encoding" in values:
         return None
-    headers = received_headers([line.split(": ", 1) for line in lines])
-    return Request(method="GET", target=target, headers=headers), data[end:]
+    return judge_ordinary(_request(target, headers), values, policy), data[size:]
+
+
+def _request(target: str, headers: Headers) -> Request:
+    draft = _Draft()
+    draft.method = "GET"
+    draft.target = target
+    draft.headers = headers
+    draft.http_version = "1.1"
+    draft.protocol = draft.credentials = draft.violation = None
+    draft.subprotocols = ()
+    draft.detail = ""
+    draft.__class__ = Request
+    return cast(Request, draft)

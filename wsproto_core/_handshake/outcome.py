@@ -6,12 +6,13 @@ What lives here has no behaviour; ``server`` makes both, ``client`` judges the f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple, cast
 
+from .._drafts import draft_of
 from .._extensions.base import MessageTransform
 from .._headers import Headers, HeadersLike
 
-__all__ = ["Agreement", "Response"]
+__all__ = ["Agreement", "Response", "checked_response"]
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -32,6 +33,20 @@ class Response:
         object.__setattr__(self, "headers", headers if isinstance(headers, Headers) else Headers(headers))
         object.__setattr__(self, "body", body)
         object.__setattr__(self, "streamed", streamed)
+
+
+_Draft: Final = draft_of(Response)
+
+
+def checked_response(status: int, headers: Headers) -> Response:
+    """A response without a body, whose headers somebody has checked already."""
+    draft = _Draft()
+    draft.status = status
+    draft.headers = headers
+    draft.body = b""
+    draft.streamed = False
+    draft.__class__ = Response
+    return cast(Response, draft)
 
 
 class Agreement(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from itertools import chain
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from .._config import Limits
 from .._errors import LocalProtocolError
@@ -19,18 +19,17 @@ from .._violations import Violation
 from .headers import credentials_from, has_option, parse_extensions, parse_subprotocols
 from .keys import accept_token, is_valid_key
 from .negotiation import NO_EXTENSIONS, Negotiated, accept_extensions, choose_subprotocol
-from .outcome import Agreement, Response
+from .outcome import Agreement, Response, checked_response
 from .policy import ServerPolicy, allows_host, allows_origin
 from .uri import parse_authority
 
-__all__ = ["BY_POLICY", "MAX_TARGET_SIZE", "ByPolicy", "accept", "judge", "refuse", "reject"]
+__all__ = ["BY_POLICY", "MAX_TARGET_SIZE", "ByPolicy", "accept", "judge", "judge_ordinary", "refuse", "reject"]
 
 #: Bytes of a request target, or ``Limits.header_size`` where that is less (414 beyond it).
 MAX_TARGET_SIZE: Final = 8 * 1024
 
 _VERSION: Final = "13"  # RFC 6455 §4.1, item 9
 _MULTIPLEXED: Final = frozenset({"2", "3"})
-_NO_HEADERS: Final = Headers()
 _UPGRADE: Final = ("Upgrade", "websocket")
 _CONNECTION: Final = ("Connection", "Upgrade")
 #: Headers of the response that are made here or by whoever frames its body.
@@ -56,24 +55,14 @@ def judge(request: Request, policy: ServerPolicy) -> Request:
     The violation is the first one in the order of the checks below, or ``None``. The detail is made of this library's
     own words: it never repeats what the client sent.
     """
-    case = _Case(request, policy, values_by_name(request.headers), _is_multiplexed(request))
-    violation, detail = _first_finding(case) or (None, "")
-    subprotocols = _readable_subprotocols(case.values.get("sec-websocket-protocol", ()))
-    credentials = credentials_from(case.values.get("authorization", ()))
-    judged = (subprotocols, credentials, violation, detail)
-    if judged == (request.subprotocols, request.credentials, request.violation, request.detail):
-        return request  # nearly always: nothing was to be filled in
-    return Request(  # not replace(), which takes three times as long
-        method=request.method,
-        target=request.target,
-        headers=request.headers,
-        http_version=request.http_version,
-        protocol=request.protocol,
-        subprotocols=subprotocols,
-        credentials=credentials,
-        violation=violation,
-        detail=detail,
-    )
+    values = values_by_name(request.headers)
+    finding = _oversize(request, policy.limits) or _wrong_line(request) or _wrong_wish(request, values, policy)
+    return _filled_in(request, values, finding)
+
+
+def judge_ordinary(request: Request, values: Values, policy: ServerPolicy) -> Request:
+    """The same, of a GET by HTTP/1.1 that is within the limits; ``values`` are those of its headers."""
+    return _filled_in(request, values, _wrong_wish(request, values, policy))
 
 
 def accept(
@@ -88,7 +77,7 @@ def accept(
     offered, for ``headers`` that the handshake sends itself (naming them), and for characters that no header may hold.
     """
     chosen = _chosen_subprotocol(request, policy, subprotocol)
-    extra = _checked_headers(headers, _is_handshake_header) if headers else _NO_HEADERS
+    extra = _checked_headers(headers, _is_handshake_header).lines() if headers else ()
     negotiated = _negotiated(request, policy) if policy.extensions else NO_EXTENSIONS
     lines = [] if _is_multiplexed(request) else _switch(request)
     status = 101 if lines else 200  # RFC 8441 §5: a 2xx status takes the place of 101
@@ -96,8 +85,8 @@ def accept(
         lines.append(("Sec-WebSocket-Protocol", chosen))
     if negotiated.header is not None:
         lines.append(("Sec-WebSocket-Extensions", negotiated.header))
-    lines += extra.lines()
-    response = Response(status, checked_headers(lines))
+    lines += extra
+    response = checked_response(status, checked_headers(lines))
     return Agreement(response, chosen, negotiated.transforms, negotiated.names)
 
 
@@ -136,33 +125,10 @@ def reject(status: int, headers: HeadersLike = (), body: bytes | None = b"") -> 
 
 # --- the checks, in the order in which they are made --------------------------------------------------------------
 
-
-class _Case(NamedTuple):
-    """A request, and what it is held to."""
-
-    request: Request
-    policy: ServerPolicy
-    #: The request's headers, by name in lower case.
-    values: Mapping[str, Sequence[str]]
-    #: Whether it came by HTTP/2 or HTTP/3, as an extended CONNECT (RFC 8441 §4).
-    is_multiplexed: bool
-
-
 #: The rule that is broken, and what is wrong in words, empty where the rule says it all; ``None`` if none is.
 Finding: TypeAlias = tuple[Violation, str] | None
-
-
-def _first_finding(case: _Case) -> Finding:
-    return (
-        _oversize(case.request, case.policy.limits)
-        or _wrong_line(case)
-        or _wrong_host(case)
-        or _no_switch(case)
-        or _request_body(case)
-        or _wrong_version_or_key(case)
-        or _malformed_offer(case)
-        or _strange_origin(case)
-    )
+#: The values of a request's headers, by name in lower case.
+Values: TypeAlias = Mapping[str, Sequence[str]]
 
 
 def _oversize(request: Request, limits: Limits) -> Finding:
@@ -176,18 +142,32 @@ def _oversize(request: Request, limits: Limits) -> Finding:
     return None
 
 
-def _wrong_line(case: _Case) -> Finding:
-    extended = case.is_multiplexed and case.request.protocol is not None
-    if case.request.method != ("CONNECT" if extended else "GET"):  # RFC 8441 §4
+def _wrong_line(request: Request) -> Finding:
+    is_multiplexed = _is_multiplexed(request)
+    extended = is_multiplexed and request.protocol is not None
+    if request.method != ("CONNECT" if extended else "GET"):  # RFC 8441 §4
         return Violation.METHOD_NOT_GET, ""
-    major, _dot, minor = case.request.http_version.partition(".")
-    if not case.is_multiplexed and (major != "1" or minor <= "0"):
+    major, _dot, minor = request.http_version.partition(".")
+    if not is_multiplexed and (major != "1" or minor <= "0"):
         return Violation.HTTP_VERSION, ""
     return None
 
 
-def _wrong_host(case: _Case) -> Finding:
-    lines, allowed = case.values.get("host", ()), case.policy.hosts
+def _wrong_wish(request: Request, values: Values, policy: ServerPolicy) -> Finding:
+    """What is wrong with the headers, or with what they ask for."""
+    return (
+        _wrong_host(values, policy)
+        or (_no_extended_connect(request) if _is_multiplexed(request) else _no_upgrade(values))
+        or _request_body(values)
+        or _wrong_version(values)
+        or (None if _is_multiplexed(request) else _wrong_key(values))  # RFC 8441 §5: the key is not used
+        or _malformed_offer(values)
+        or _strange_origin(values, policy)
+    )
+
+
+def _wrong_host(values: Values, policy: ServerPolicy) -> Finding:
+    lines, allowed = values.get("host", ()), policy.hosts
     if len(lines) != 1:
         return Violation.BAD_HOST, f"there are {len(lines)}"
     try:
@@ -197,58 +177,90 @@ def _wrong_host(case: _Case) -> Finding:
     return None if allowed is None or allows_host(host, port, allowed) else (Violation.HOST_NOT_ALLOWED, "")
 
 
-def _no_switch(case: _Case) -> Finding:
-    """Whether the request asks for WebSocket, in the words of its version of HTTP."""
-    if case.is_multiplexed:
-        is_websocket = (case.request.protocol or "").lower() == "websocket"
-        return None if is_websocket else (Violation.NO_UPGRADE, "the request is not an extended CONNECT")
-    if not has_option(case.values.get("upgrade", ()), "websocket"):
+def _no_extended_connect(request: Request) -> Finding:
+    if (request.protocol or "").lower() == "websocket":
+        return None
+    return Violation.NO_UPGRADE, "the request is not an extended CONNECT"
+
+
+def _no_upgrade(values: Values) -> Finding:
+    if not has_option(values.get("upgrade", ()), "websocket"):
         return Violation.NO_UPGRADE, ""
-    return None if has_option(case.values.get("connection", ()), "upgrade") else (Violation.BAD_CONNECTION, "")
+    return None if has_option(values.get("connection", ()), "upgrade") else (Violation.BAD_CONNECTION, "")
 
 
-def _request_body(case: _Case) -> Finding:
-    has_content = "".join(case.values.get("content-length", ())).strip("0")
-    return (Violation.REQUEST_BODY, "") if has_content or case.values.get("transfer-encoding", ()) else None
+def _request_body(values: Values) -> Finding:
+    if "content-length" not in values and "transfer-encoding" not in values:
+        return None
+    has_content = "".join(values.get("content-length", ())).strip("0")
+    return (Violation.REQUEST_BODY, "") if has_content or values.get("transfer-encoding", ()) else None
 
 
-def _wrong_version_or_key(case: _Case) -> Finding:
+def _wrong_version(values: Values) -> Finding:
     # RFC 6455 §11.3.5: the version must not come twice in a request. It goes before the key: earlier versions of the
     # protocol had other keys (RFC 6455 §4.4).
-    versions, keys = case.values.get("sec-websocket-version", ()), case.values.get("sec-websocket-key", ())
-    if len(versions) != 1 or versions[0] != _VERSION:
-        return Violation.UNSUPPORTED_VERSION, ""
-    if case.is_multiplexed:
-        return None  # RFC 8441 §5: the key is not used
+    versions = values.get("sec-websocket-version", ())
+    return None if len(versions) == 1 and versions[0] == _VERSION else (Violation.UNSUPPORTED_VERSION, "")
+
+
+def _wrong_key(values: Values) -> Finding:
+    keys = values.get("sec-websocket-key", ())
     if len(keys) != 1:
         return Violation.BAD_KEY, f"there are {len(keys)}"  # RFC 6455 §11.3.1
     return None if is_valid_key(keys[0]) else (Violation.BAD_KEY, "")
 
 
-def _malformed_offer(case: _Case) -> Finding:
+def _malformed_offer(values: Values) -> Finding:
     violation = Violation.BAD_SUBPROTOCOLS
     try:
-        parse_subprotocols(case.values.get("sec-websocket-protocol", ()))
+        if "sec-websocket-protocol" in values:
+            parse_subprotocols(values["sec-websocket-protocol"])
         violation = Violation.BAD_EXTENSIONS
-        parse_extensions(case.values.get("sec-websocket-extensions", ()))
+        if "sec-websocket-extensions" in values:
+            parse_extensions(values["sec-websocket-extensions"])
     except ValueError as error:
         return violation, str(error)
     return None
 
 
-def _strange_origin(case: _Case) -> Finding:
-    origins = case.policy.origins
+def _strange_origin(values: Values, policy: ServerPolicy) -> Finding:
+    origins = policy.origins
     if origins is None:
         return None
-    lines = case.values.get("origin", ())
+    lines = values.get("origin", ())
     if len(lines) > 1:
         # RFC 6454 §7.3: a pattern might take the joined values for one.
         return Violation.ORIGIN_NOT_ALLOWED, "there is more than one"
-    is_allowed = allows_origin(lines[0] if lines else None, case.values["host"][0], origins)
+    is_allowed = allows_origin(lines[0] if lines else None, values["host"][0], origins)
     return None if is_allowed else (Violation.ORIGIN_NOT_ALLOWED, "")
 
 
+# --- what a request becomes ---------------------------------------------------------------------------------------
+
+
+def _filled_in(request: Request, values: Values, finding: Finding) -> Request:
+    violation, detail = finding or (None, "")
+    subprotocols = _readable_subprotocols(values.get("sec-websocket-protocol", ()))
+    credentials = credentials_from(values.get("authorization", ()))
+    judged = (subprotocols, credentials, violation, detail)
+    if judged == (request.subprotocols, request.credentials, request.violation, request.detail):
+        return request  # nearly always: nothing was to be filled in
+    return Request(  # not replace(), which takes three times as long
+        method=request.method,
+        target=request.target,
+        headers=request.headers,
+        http_version=request.http_version,
+        protocol=request.protocol,
+        subprotocols=subprotocols,
+        credentials=credentials,
+        violation=violation,
+        detail=detail,
+    )
+
+
 def _readable_subprotocols(lines: Sequence[str]) -> tuple[str, ...]:
+    if not lines:
+        return ()
     try:
         return parse_subprotocols(lines)
     except ValueError:
@@ -262,7 +274,7 @@ def _chosen_subprotocol(
     request: Request, policy: ServerPolicy, subprotocol: str | Literal[ByPolicy.BY_POLICY] | None
 ) -> str | None:
     if isinstance(subprotocol, ByPolicy):
-        return choose_subprotocol(request.subprotocols, policy.subprotocols)
+        return choose_subprotocol(request.subprotocols, policy.subprotocols) if policy.subprotocols else None
     if subprotocol is not None and subprotocol not in request.subprotocols:
         raise LocalProtocolError(f"subprotocol: the client does not offer {subprotocol!r} (RFC 6455 §4.2.2)")
     return subprotocol

@@ -7,9 +7,10 @@ driver asks it for the close frame to send.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from .._codes import CloseCode
+from .._drafts import draft_of
 from .._errors import RemoteProtocolError
 from .._events import CloseReport
 from .._speedups import FrameQueue, Standing
@@ -47,6 +48,13 @@ _FACTS: Final = MappingProxyType(
     }
 )
 
+# In 3.11 a member is found faster as a name of a module than as an attribute of its enum.
+_CONNECTING: Final = Phase.CONNECTING
+_FAILED: Final = Phase.FAILED
+_OPENED: Final = Happening.OPENED
+_CLOSE_FRAME: Final = Happening.CLOSE_FRAME
+_CLOSE_LEFT: Final = Happening.CLOSE_LEFT
+_Draft: Final = draft_of(CloseReport)
 _NO_CODE: Final = CloseFrame(CloseCode.NO_STATUS_RECEIVED, "")
 
 
@@ -68,7 +76,7 @@ class Closing(Standing):
 
     def __init__(self, frames: FrameQueue) -> None:
         self._frames = frames
-        self._enter(Phase.CONNECTING)
+        self._enter(_CONNECTING)
         #: How it ended; ``None`` until that is settled.
         self.report: CloseReport | None = None
         self.http_status: int | None = None
@@ -88,7 +96,7 @@ class Closing(Standing):
 
     def opened(self) -> None:
         """The opening handshake is complete."""
-        self._follow(Happening.OPENED)
+        self._follow(_OPENED)
 
     def refused(self, status: int, initiator: Initiator) -> None:
         """The opening handshake was answered with another ``status`` than success."""
@@ -98,7 +106,7 @@ class Closing(Standing):
 
     def close_received(self, frame: CloseFrame) -> None:
         """The peer's close frame came; our answer repeats its code (RFC 6455 §5.5.1)."""
-        self._follow(Happening.CLOSE_FRAME)
+        self._follow(_CLOSE_FRAME)
         self._received = frame
         self._initiator = self._initiator or Initiator.PEER
         self._answer = frame
@@ -115,14 +123,14 @@ class Closing(Standing):
     def close(self, code: int, reason: str) -> bytes:
         """Say goodbye first; return the payload to send."""
         payload = encode_close_payload(code, reason)
-        self._follow(Happening.CLOSE_LEFT)
+        self._follow(_CLOSE_LEFT)
         self._sent_code = code
         self._initiator = self._initiator or Initiator.LOCAL
         return payload
 
     def answer(self) -> bytes:
         """Send the close frame that was owed; return its payload."""
-        return self.close(self._answer.code, self._answer.reason if self.phase is Phase.FAILED else "")
+        return self.close(self._answer.code, self._answer.reason if self.phase is _FAILED else "")
 
     def transport_ended(self) -> None:
         """The peer's bytes have ended, or the transport broke."""
@@ -148,22 +156,23 @@ class Closing(Standing):
         """Write the report: from now on it is settled how the connection ended."""
         known = self._received or (None if self._offence is None else self._answer)
         owed = self._answer.code if self.owes_close_frame else None
-        self.report = CloseReport(
-            initiator=self._initiator or Initiator.NETWORK,
-            code=CloseCode.ABNORMAL_CLOSURE if known is None else known.code,
-            reason="" if known is None else known.reason,
-            at=at,
-            timer=timer,
-            violation=None if self._offence is None else self._offence.violation,
-            detail="" if self._offence is None else self._offence.detail,
-            received_code=None if self._received is None else self._received.code,
-            sent_code=owed if self._sent_code is None else self._sent_code,
-            http_status=self.http_status,
-            pong_age=pong_age,
-            bytes_queued=bytes_queued,
-            error=error,
-        )
-        return self.report
+        draft = _Draft()
+        draft.initiator = self._initiator or Initiator.NETWORK
+        draft.code = CloseCode.ABNORMAL_CLOSURE if known is None else known.code
+        draft.reason = "" if known is None else known.reason
+        draft.at = at
+        draft.timer = timer
+        draft.violation = None if self._offence is None else self._offence.violation
+        draft.detail = "" if self._offence is None else self._offence.detail
+        draft.received_code = None if self._received is None else self._received.code
+        draft.sent_code = owed if self._sent_code is None else self._sent_code
+        draft.http_status = self.http_status
+        draft.pong_age = pong_age
+        draft.bytes_queued = bytes_queued
+        draft.error = error
+        draft.__class__ = CloseReport
+        self.report = report = cast(CloseReport, draft)
+        return report
 
     def _follow(self, happening: Happening) -> None:
         self._enter(follow(CONNECTION, self.phase, happening))

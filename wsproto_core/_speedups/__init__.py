@@ -25,6 +25,7 @@ __all__ = [
     "apply_mask",
     "complete_utf8",
     "memory_of",
+    "ordinary_head",
     "utf8_of",
 ]
 
@@ -35,11 +36,11 @@ if IS_COMPILED:
     from .codec_c import FrameDecoder
     from .frames_c import FrameQueue
     from .inbox_c import Inbox
-    from .leaves_c import FrameBuffer, Messages, apply_mask, complete_utf8, memory_of, utf8_of
+    from .leaves_c import FrameBuffer, Messages, apply_mask, complete_utf8, memory_of, ordinary_head, utf8_of
     from .traffic_c import Standing, Traffic
 else:
     from .codec_py import FrameDecoder
     from .frames_py import FrameQueue
     from .inbox_py import Inbox
-    from .leaves_py import FrameBuffer, Messages, apply_mask, complete_utf8, memory_of, utf8_of
+    from .leaves_py import FrameBuffer, Messages, apply_mask, complete_utf8, memory_of, ordinary_head, utf8_of
     from .traffic_py import Standing, Traffic

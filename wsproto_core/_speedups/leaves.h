@@ -125,4 +125,48 @@ static inline size_t wsproto_header(unsigned char *to, unsigned char first, uint
     return 6 + extended;
 }
 
+/* What stands before and behind the target of an ordinary request. */
+enum { WSPROTO_BEFORE_TARGET = 4, WSPROTO_BEHIND_TARGET = 9 };
+
+/* Where the target of the request ends that is `head`; NULL if that is no ordinary one, or has no empty line at its end.
+ */
+static inline const unsigned char *wsproto_target_end(const unsigned char *head, size_t size)
+{
+    static const char before[] = "GET ", behind[] = " HTTP/1.1\r\n", last[] = "\r\n\r\n";
+    const unsigned char *at = head + WSPROTO_BEFORE_TARGET, *end = head + size;
+
+    if (size < sizeof before + sizeof behind + sizeof last || memcmp(head, before, sizeof before - 1) != 0)
+        return NULL;
+    if (memcmp(end - 4, last, sizeof last - 1) != 0)
+        return NULL;
+    while (*at > ' ' && *at < 0x7F) /* the empty line stops it */
+        at++;
+    if (at == head + WSPROTO_BEFORE_TARGET || (size_t)(end - at) < sizeof behind - 1)
+        return NULL;
+    return memcmp(at, behind, sizeof behind - 1) == 0 ? at : NULL;
+}
+
+/* Where the name of a field ends, a colon and one blank behind it; NULL if it does not. An empty line is below. */
+static inline const unsigned char *wsproto_name_end(const unsigned char *name)
+{
+    const unsigned char *at = name;
+
+    while ((*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9') || *at == '-' ||
+           *at == '_')
+        at++;
+    return at != name && at[0] == ':' && at[1] == ' ' ? at : NULL;
+}
+
+/* Where the value of a field ends, and the line; NULL if it does not, or has blanks around it. An empty line is below. */
+static inline const unsigned char *wsproto_value_end(const unsigned char *value)
+{
+    const unsigned char *at = value;
+
+    while (*at >= ' ' && *at < 0x7F)
+        at++;
+    if (at == value || value[0] == ' ' || at[-1] == ' ')
+        return NULL;
+    return at[0] == '\r' && at[1] == '\n' ? at : NULL;
+}
+
 #endif

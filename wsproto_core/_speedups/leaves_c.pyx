@@ -9,7 +9,14 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_CLEAR, Py_INCREF
-from cpython.unicode cimport PyUnicode_AsUTF8String, PyUnicode_DATA, PyUnicode_DecodeUTF8, PyUnicode_GET_LENGTH, PyUnicode_New
+from cpython.unicode cimport (
+    PyUnicode_AsUTF8String,
+    PyUnicode_DATA,
+    PyUnicode_DecodeASCII,
+    PyUnicode_DecodeUTF8,
+    PyUnicode_GET_LENGTH,
+    PyUnicode_New,
+)
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
 
@@ -20,6 +27,7 @@ __all__ = [
     "apply_mask",
     "complete_utf8",
     "memory_of",
+    "ordinary_head",
     "unmask",
     "unmask_text",
     "utf8_of",
@@ -36,10 +44,13 @@ cdef extern from "Python.h":
 
 
 cdef extern from "leaves.h" nogil:
-    enum: WSPROTO_MAX_HEADER, WSPROTO_SEVERAL_FRAMES, WSPROTO_LONG_TEXT
+    enum: WSPROTO_MAX_HEADER, WSPROTO_SEVERAL_FRAMES, WSPROTO_LONG_TEXT, WSPROTO_BEFORE_TARGET, WSPROTO_BEHIND_TARGET
     bint wsproto_copy(unsigned char *to, const unsigned char *source, size_t size, const unsigned char *key)
     size_t wsproto_complete_utf8(const unsigned char *text, size_t size, bint *valid)
     size_t wsproto_header(unsigned char *to, unsigned char first, uint64_t length, const unsigned char *key)
+    const unsigned char *wsproto_target_end(const unsigned char *head, size_t size)
+    const unsigned char *wsproto_name_end(const unsigned char *name)
+    const unsigned char *wsproto_value_end(const unsigned char *value)
 
 
 cpdef bytes unmask(data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at):
@@ -119,6 +130,43 @@ cpdef Py_ssize_t memory_of(item) except -1:
     from .leaves_py import memory_of as of_any
 
     return of_any(item)
+
+
+def ordinary_head(bytes data not None, Py_ssize_t size, word):
+    """Target and fields of the head of a request, which is ``data[:size]`` and ends with the first empty line; ``None``
+    where its shape is not the most usual: ``GET``, HTTP/1.1, ``Name: value`` in visible ASCII.
+
+    ``word(text, text)`` gives what is to be held instead of ``text``, which is the same.
+    """
+    cdef const unsigned char *head = <const unsigned char *>PyBytes_AS_STRING(data)
+    cdef const unsigned char *at = wsproto_target_end(head, <size_t>min(size, PyBytes_GET_SIZE(data)))
+    cdef const unsigned char *name
+    cdef const unsigned char *value
+    cdef list fields = []
+    if at == NULL:
+        return None
+    cdef str target = _ascii(head + WSPROTO_BEFORE_TARGET, at)
+    at += WSPROTO_BEHIND_TARGET
+    while at != head + size - 4:  # where the empty line begins
+        name = at + 2
+        at = wsproto_name_end(name)
+        if at == NULL:
+            return None
+        value = at + 2
+        at = wsproto_value_end(value)
+        if at == NULL:
+            return None
+        fields.append((_word(word, name, value - 2), _word(word, value, at)))
+    return (target, fields) if fields else None
+
+
+cdef inline object _word(word, const unsigned char *start, const unsigned char *stop):
+    cdef str text = _ascii(start, stop)
+    return word(text, text)
+
+
+cdef inline str _ascii(const unsigned char *start, const unsigned char *stop):
+    return PyUnicode_DecodeASCII(<const char *>start, stop - start, NULL)
 
 
 @cython.final
