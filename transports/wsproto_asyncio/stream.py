@@ -115,11 +115,10 @@ class SocketTransport(asyncio.Transport):
         self._high = _DEFAULT_HIGH
         self._low = _DEFAULT_HIGH // 4
 
-    def start(self) -> None:
-        """Begin to read, and look at once whether something is there."""
+    def start(self) -> bool:
+        """Begin to read, and look at once whether something is there; return whether it was."""
         self.resume_reading()
-        if self._is_reading:
-            self._readable()
+        return self._is_reading and self._readable()
 
     # --- facts --------------------------------------------------------------------------------------------------------
 
@@ -180,14 +179,14 @@ class SocketTransport(asyncio.Transport):
             self._is_reading = True
             self._loop.add_reader(self._fd, self._readable)
 
-    def _readable(self) -> None:
+    def _readable(self) -> bool:
         try:
             size = self._sock.recv_into(self._memory)
         except (BlockingIOError, InterruptedError):
-            return
+            return False
         except OSError as error:
             self._break(error)
-            return
+            return True
         try:
             if size:
                 self._reader.data_received(self._memory[:size])
@@ -197,6 +196,7 @@ class SocketTransport(asyncio.Transport):
             raise
         except BaseException as error:
             self._fail(error)
+        return True
 
     def _peer_ended(self) -> None:
         stays_open = self._reader.eof_received()
