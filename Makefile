@@ -20,6 +20,8 @@ COUNTED := tests/core tests/driver tests/hub tests/adapters/test_adapter_kit.py 
 # What stands on code that has a compiled twin, and does not run on both by itself.
 ON_TWINS := tests/core/packets tests/core/testing tests/core/recorder tests/driver tests/adapters/test_adapter_kit.py \
 	tests/conformance
+# Where the sources of the compiled twin are, and where it is put.
+HOT := wsproto_core/_speedups transports/wsproto_asyncio/_speedups
 # How long `make fuzz` looks.
 SECONDS ?= 60
 
@@ -64,7 +66,7 @@ fuzz: $(VENV)/.twin ## look for new trouble, for SECONDS=60 or as long as you sa
 matrix: $(VENV)/.twin prepare ## play the conformance cases against this project's servers and others, for the docs
 	$(BIN)/python tools/peers_matrix.py
 
-twin: $(VENV)/.twin ## compile the frame loop, in place; without a C compiler, say so and go on
+twin: $(VENV)/.twin ## compile the hot code, in place; without a C compiler, say so and go on
 
 leaves: $(VENV)/.twin ## the native leaves under sanitizers and valgrind
 	$(BIN)/python tools/check_leaves.py
@@ -85,7 +87,7 @@ docs: $(VENV)/.docs ## the documentation, in docs/_build/html
 
 clean: ## remove everything that these targets made
 	rm -rf $(VENV) build dist docs/_build htmlcov .coverage .coverage.* .peers.json tests/interop/node/node_modules
-	rm -f wsproto_core/_speedups/*.so wsproto_core/_speedups/*.pyd
+	rm -f $(HOT:=/*.so) $(HOT:=/*.pyd)
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -98,7 +100,7 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml
 	WSPROTO_CORE_BUILD=skip $(PIP) install -e '.[dev]'
 	@touch $@ $(VENV)/.demo
 
-$(VENV)/.twin: $(VENV)/.dev hatch_build.py $(foreach suffix,py pyx pxd h,$(wildcard wsproto_core/_speedups/*.$(suffix)))
+$(VENV)/.twin: $(VENV)/.dev hatch_build.py $(foreach suffix,py pyx pxd h,$(wildcard $(HOT:=/*.$(suffix))))
 	$(BIN)/python hatch_build.py
 	@touch $@
 

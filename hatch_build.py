@@ -1,4 +1,4 @@
-"""Builds the compiled twin of the frame loop: as part of a wheel, or in place with ``python hatch_build.py``.
+"""Builds the compiled twin of the hot code: as part of a wheel, or in place with ``python hatch_build.py``.
 
 ``WSPROTO_CORE_BUILD`` decides what happens:
 
@@ -21,22 +21,47 @@ import tempfile
 from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).resolve().parent
-HOT = Path("wsproto_core") / "_speedups"
 
-#: What is compiled as it is, and what lies beside it.
-NATIVE = ("leaves_c.pyx", "leaves_c.pxd", "leaves.h")
-#: What is written in Python and compiled with the C types of a ``.pxd``: the source ``X_py.py`` becomes ``X_c``.
-TYPED = ("codec", "frames", "inbox", "traffic")
-EXTENSIONS = ("leaves_c.pyx", *(f"{name}_c.py" for name in TYPED))
+
+class HotCode(NamedTuple):  # a dataclass looks for its module, and hatchling runs this file as none
+    """A package whose modules are compiled, in ``folder``."""
+
+    folder: Path
+    #: What is compiled as it is, and what lies beside it.
+    native: tuple[str, ...]
+    #: What is written in Python and compiled with the C types of a ``.pxd``: the source ``X_py.py`` becomes ``X_c``.
+    typed: tuple[str, ...]
+
+    @property
+    def package(self) -> Path:
+        """Where it is when it is installed."""
+        return Path(*self.folder.parts[-2:])
+
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """The sources of the extension modules."""
+        return (*(name for name in self.native if name.endswith(".pyx")), *(f"{name}_c.py" for name in self.typed))
+
+
+OF_CORE = HotCode(
+    Path("wsproto_core", "_speedups"),
+    native=("leaves_c.pyx", "leaves_c.pxd", "leaves.h"),
+    typed=("codec", "frames", "inbox", "traffic"),
+)
+OF_ASYNCIO = HotCode(
+    Path("transports", "wsproto_asyncio", "_speedups"), native=("leaves_c.pyx", "leaves_c.pxd"), typed=("traffic",)
+)
+#: Windows' sockets are called in another way, and its usual loop has no use for them.
+HOT = (OF_CORE,) if sys.platform == "win32" else (OF_CORE, OF_ASYNCIO)
 
 #: Compiled, the hot code calls what else is compiled, and the native leaves, instead of what is in Python.
 FROM_PYTHON = re.compile(r"^from \.(\w+)_py import ", re.MULTILINE)
-FROM_C = r"from cython.cimports.wsproto_core._speedups.\1_c import "
+FROM_C = r"from cython.cimports.{package}.\1_c import "
 #: A number that never changes, at the beginning of a line.
 CONSTANT = re.compile(r"^(_[A-Z_]+): Final = (-?\w+)$", re.MULTILINE)
 
@@ -74,7 +99,7 @@ class TwinBuildHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="wsproto-core-"))
         for extension in [] if version == "editable" else build_twin(self._folder):
-            build_data["force_include"][str(extension)] = (HOT / extension.name).as_posix()
+            build_data["force_include"][str(extension)] = package_of(extension).joinpath(extension.name).as_posix()
             build_data["pure_python"] = False
             build_data["infer_tag"] = True
 
@@ -86,10 +111,11 @@ def main() -> None:
     """Build the twin in place."""
     with tempfile.TemporaryDirectory(prefix="wsproto-core-") as folder:
         for extension in build_twin(Path(folder)):
-            target = ROOT / HOT / extension.name
+            (folder_in_place,) = (hot.folder for hot in HOT if hot.package == package_of(extension))
+            target = ROOT / folder_in_place / extension.name
             aside = shutil.copy(extension, target.with_suffix(".new"))
             os.replace(aside, target)  # whoever runs the old one keeps it
-            print(f"built {HOT / extension.name}")
+            print(f"built {target.relative_to(ROOT)}")
 
 
 def build_twin(folder: Path) -> list[Path]:
@@ -103,8 +129,13 @@ def build_twin(folder: Path) -> list[Path]:
     except CannotBuild as reason:
         if wanted() is Build.REQUIRE:
             raise
-        print(f"wsproto-core: going on in pure Python, without the compiled frame loop: {reason}", file=sys.stderr)
+        print(f"wsproto-core: going on in pure Python, without the compiled hot code: {reason}", file=sys.stderr)
         return []
+
+
+def package_of(extension: Path) -> Path:
+    """Where a built ``extension`` belongs when it is installed."""
+    return Path(*extension.parent.parts[-2:])
 
 
 def wanted() -> Build:
@@ -114,16 +145,18 @@ def wanted() -> Build:
 
 def stage(folder: Path) -> None:
     """Lay the sources out in ``folder``, so that no generated file ever lies among those of a person."""
-    hot = folder / HOT
-    hot.mkdir(parents=True)
-    (hot / "__init__.py").touch()
-    (hot.parent / "__init__.py").touch()
-    for name in NATIVE:
-        shutil.copy(ROOT / HOT / name, hot)
-    for name in TYPED:
-        source, types = ((ROOT / HOT / part).read_text("utf-8") for part in (f"{name}_py.py", f"{name}_c.pxd"))
-        (hot / f"{name}_c.py").write_text(CONSTANT.sub("", FROM_PYTHON.sub(FROM_C, source)), "utf-8")
-        (hot / f"{name}_c.pxd").write_text(types + constants_in_c(source), "utf-8")
+    for hot in HOT:
+        source, target = ROOT / hot.folder, folder / hot.package
+        target.mkdir(parents=True)
+        (target / "__init__.py").touch()
+        (target.parent / "__init__.py").touch()
+        for name in hot.native:
+            shutil.copy(source / name, target)
+        from_c = FROM_C.format(package=".".join(hot.package.parts))
+        for name in hot.typed:
+            code, types = ((source / part).read_text("utf-8") for part in (f"{name}_py.py", f"{name}_c.pxd"))
+            (target / f"{name}_c.py").write_text(CONSTANT.sub("", FROM_PYTHON.sub(from_c, code)), "utf-8")
+            (target / f"{name}_c.pxd").write_text(types + constants_in_c(code), "utf-8")
 
 
 def constants_in_c(source: str) -> str:
@@ -145,13 +178,14 @@ def translated() -> list[Any]:
     options = ["/O2"] if sys.platform == "win32" else ["-O3", "-g0"]
     extensions = [
         Extension(
-            ".".join((HOT / name).with_suffix("").parts),
-            [str(HOT / name)],
-            include_dirs=[str(HOT)],
+            ".".join((hot.package / name).with_suffix("").parts),
+            [str(hot.package / name)],
+            include_dirs=[str(hot.package)],
             define_macros=MACROS,
             extra_compile_args=options,
         )
-        for name in EXTENSIONS
+        for hot in HOT
+        for name in hot.extensions
     ]
     translate: Any = cythonize
     return list(translate(extensions, compiler_directives=DIRECTIVES, quiet=True))

@@ -18,8 +18,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import hatch_build
 
-COPIED = ("wsproto_core", "tests", "pyproject.toml", "hatch_build.py")
-TESTED = ("codec", "codec_offences", "codec_room", "frames", "inbox", "leaves", "traffic")
+#: Each to the top of the copy: there packages lie as they are installed.
+COPIED = ("wsproto_core", "transports/wsproto_asyncio", "tests", "pyproject.toml", "hatch_build.py")
+OF_CORE = ("codec", "codec_offences", "codec_room", "frames", "inbox", "leaves", "traffic")
+OF_ASYNCIO = ("leaves", "stream")
+TESTED = (
+    *(f"tests/core/speedups/test_{name}.py" for name in OF_CORE),
+    *(f"tests/adapters/test_asyncio_{name}.py" for name in OF_ASYNCIO),
+)
 #: What is left out, by names: the side in Python, what is long, and the same offences in every place.
 UNWANTED = ("python", "exactly_at", "with_the_byte", "what_came_before", "however_it_arrives", "memory_runs_out")
 CHOSEN = " and ".join(f"not {name}" for name in UNWANTED)
@@ -28,7 +34,7 @@ CHOSEN = " and ".join(f"not {name}" for name in UNWANTED)
 SETTINGS = r"""
 [run]
 plugins = Cython.Coverage
-include = wsproto_core/_speedups/*_c.*
+include = */_speedups/*_c.*
 [report]
 fail_under = 100
 show_missing = true
@@ -46,12 +52,11 @@ def main() -> int:
         copy = Path(folder)
         for name in COPIED:
             source = hatch_build.ROOT / name
-            (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / name)
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / source.name)
         if not build_traced(copy):
             return 0  # it has said why
         (copy / "traced.ini").write_text(SETTINGS, "utf-8")
-        tests = [f"tests/core/speedups/test_{name}.py" for name in TESTED]
-        failed = coverage(copy, "run", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", CHOSEN, *tests)
+        failed = coverage(copy, "run", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", CHOSEN, *TESTED)
         return failed or coverage(copy, "report")
 
 
@@ -59,11 +64,10 @@ def build_traced(copy: Path) -> bool:
     """Put the twin, and what it was translated from, into the copy; return whether there is one."""
     hatch_build.DIRECTIVES["linetrace"] = True
     hatch_build.MACROS.append(("CYTHON_TRACE_NOGIL", "1"))
-    target = copy / hatch_build.HOT
     with tempfile.TemporaryDirectory(prefix="wsproto-core-") as folder:
         extensions = hatch_build.build_twin(Path(folder))
-        for file in (*extensions, *(Path(folder) / hatch_build.HOT).glob("*_c.*")):
-            shutil.copy(file, target)
+        for file in (*extensions, *Path(folder).glob("*/_speedups/*_c.*")):
+            shutil.copy(file, copy / hatch_build.package_of(file))
     return bool(extensions)
 
 

@@ -1,8 +1,12 @@
-"""The adapter's own transport, on real sockets: with slow peers, rude ones, and those that leave by halves."""
+"""The adapter's own transport, on real sockets: with slow peers, rude ones, and those that leave by halves.
+
+Every test runs on both twins of its hot code.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -10,11 +14,33 @@ from typing import Any
 
 import pytest
 
+from tests.adapters.asyncio_kit import TWINS, Twin
 from tests.adapters.kit import eventually
-from wsproto_asyncio.stream import READ_SIZE, SocketTransport
+from wsproto_asyncio.crowd import watcher_of_many
+from wsproto_asyncio.stream import READ_SIZE, Loop, SocketTransport
 
 #: More than two kernels hold between them.
 MUCH = 4_000_000
+
+
+def watcher() -> Loop:
+    """What watches the sockets of a transport."""
+    return asyncio.get_running_loop()
+
+
+@pytest.fixture(autouse=True, params=["few", "many"])
+def company(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Transports are watched as where there are few of them, and as where there are many."""
+    if request.param == "many":
+        monkeypatch.setattr(f"{__name__}.watcher", lambda: watcher_of_many(asyncio.get_running_loop()))
+
+
+@pytest.fixture(autouse=True, params=TWINS)
+def twin(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Twin:
+    """What this file calls ``SocketTransport`` stands on this one."""
+    twin = TWINS[request.param]()
+    monkeypatch.setitem(globals(), "SocketTransport", twin.stream.SocketTransport)
+    return twin
 
 
 class Recorder:
@@ -26,7 +52,7 @@ class Recorder:
         self.keeps_open = True
         self.on_data: Callable[[], None] = lambda: None
 
-    def data_received(self, data: memoryview, /) -> None:
+    def data_received(self, data: bytes | memoryview, /) -> None:
         self.received += len(data)
         self.told.append(bytes(data))
         self.on_data()
@@ -55,7 +81,7 @@ def pair() -> Iterator[tuple[SocketTransport, Recorder, socket.socket]]:
     here.setblocking(False)
     there.setblocking(False)
     reader = Recorder()
-    transport = SocketTransport(asyncio.get_running_loop(), here, reader, "there")
+    transport = SocketTransport(watcher(), here, reader, "there")
     transport.start()
     with there:
         try:
@@ -100,7 +126,7 @@ async def test_what_is_there_already_is_read_at_once() -> None:
     here.setblocking(False)
     there.send(b"early")
     reader = Recorder()
-    transport = SocketTransport(asyncio.get_running_loop(), here, reader, None)
+    transport = SocketTransport(watcher(), here, reader, None)
     transport.start()
     assert reader.told == [b"early"]
     transport.close()
@@ -151,7 +177,7 @@ async def test_who_pauses_while_being_told_is_told_no_more() -> None:
 async def test_a_reset_is_told_once() -> None:
     here, there = await connected()
     reader = Recorder()
-    transport = SocketTransport(asyncio.get_running_loop(), here, reader, None)
+    transport = SocketTransport(watcher(), here, reader, None)
     transport.start()
     transport.write(b"unread")
     await asyncio.get_running_loop().run_in_executor(None, there.recv, 1, socket.MSG_PEEK)
@@ -185,6 +211,12 @@ async def test_what_fits_never_asks_to_pause() -> None:
         transport.write(memoryview(b"two"))
         assert await asyncio.get_running_loop().sock_recv(there, 100) == b"onetwo"
         assert reader.told == []
+
+
+async def test_many_buffers_are_sent_as_one() -> None:
+    with pair() as (transport, _, there):
+        transport.writelines([b"one", bytearray(b"two"), memoryview(b"three")])
+        assert there.recv(100) == b"onetwothree"
 
 
 async def test_the_marks_can_be_moved() -> None:
@@ -226,13 +258,32 @@ async def test_who_goes_in_the_midst_of_a_write_is_told_once() -> None:
         assert transport.get_write_buffer_size() == 0
 
 
-async def test_without_vectored_writes_it_is_one_buffer_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wsproto_asyncio.stream._HAS_VECTORED_WRITES", False)
+async def test_without_vectored_writes_it_is_one_buffer_at_a_time(twin: Twin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(twin.stream, "_HAS_VECTORED_WRITES", False)
     with pair() as (transport, _, there):
         transport.write(bytes(MUCH))
         transport.write(b"end")
         transport.write_eof()
         assert await drained(there) == bytes(MUCH) + b"end"
+
+
+async def test_a_socket_that_somebody_closes_is_the_end_and_nobody_elses_is_written_to() -> None:
+    here, there = socket.socketpair()
+    stranger, friend = socket.socketpair()
+    with there, stranger, friend:
+        here.setblocking(False)
+        reader = Recorder()
+        transport = SocketTransport(asyncio.get_running_loop(), here, reader, None)
+        number = here.fileno()
+        here.close()
+        os.dup2(stranger.fileno(), number)
+        transport.write(b"for the peer")
+        os.close(number)
+        assert transport.is_closing()
+        await turn()
+        assert reader.told == [("lost", OSError)]
+        stranger.close()
+        assert friend.recv(100) == b""
 
 
 # --- halves -----------------------------------------------------------------------------------------------------------
@@ -283,7 +334,7 @@ async def test_a_half_that_cannot_be_ended_is_the_end() -> None:
     here, there = await connected()
     with there:
         reader = Recorder()
-        transport = SocketTransport(asyncio.get_running_loop(), here, reader, None)
+        transport = SocketTransport(watcher(), here, reader, None)
         here.shutdown(socket.SHUT_RDWR)
         there.shutdown(socket.SHUT_RDWR)
         there.close()
@@ -351,7 +402,7 @@ async def test_it_tells_who_it_is() -> None:
     here, there = await connected()
     with there:
         reader = Recorder()
-        transport = SocketTransport(asyncio.get_running_loop(), here, reader, there.getsockname())
+        transport = SocketTransport(watcher(), here, reader, there.getsockname())
         assert transport.get_extra_info("peername") == there.getsockname()
         assert transport.get_extra_info("sockname") == there.getpeername()
         assert transport.get_extra_info("socket").fileno() == here.fileno()
@@ -364,10 +415,24 @@ async def test_it_tells_who_it_is() -> None:
         assert transport.get_protocol() is None
 
 
+async def test_another_protocol_may_go_on() -> None:
+    with pair() as (transport, reader, there):
+        other = Recorder()
+        transport.set_protocol(other)
+        assert transport.get_protocol() is other
+        there.send(b"x")
+        await eventually(lambda: other.told == [b"x"])
+        assert reader.told == []
+
+
+def test_it_has_what_a_transport_of_asyncio_has() -> None:
+    assert set(dir(asyncio.Transport)) - {"__weakref__", "_extra"} <= set(dir(SocketTransport))
+
+
 async def test_one_that_nobody_closes_complains() -> None:
     here, there = socket.socketpair()
     with there:
-        transport = SocketTransport(asyncio.get_running_loop(), here, Recorder(), None)
+        transport = SocketTransport(watcher(), here, Recorder(), None)
         kept = [transport]
         del transport
         with pytest.warns(ResourceWarning, match="unclosed transport"):

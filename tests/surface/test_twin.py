@@ -9,18 +9,17 @@ from pathlib import Path
 import pytest
 
 import hatch_build
-from hatch_build import EXTENSIONS, TYPED, CannotBuild, build_twin, constants_in_c
+from hatch_build import HOT, OF_ASYNCIO, OF_CORE, CannotBuild, HotCode, build_twin, constants_in_c
 from tests.surface.test_wheel import run
-from tests.surface.tree import CORE, ROOT
+from tests.surface.tree import ROOT
 
-HOT = CORE / "_speedups"
 NO_COMPILER = "/nowhere/cc"
 
 
 @pytest.fixture
 def without_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first extension is enough to miss it."""
-    monkeypatch.setattr(hatch_build, "EXTENSIONS", EXTENSIONS[:1])
+    """One extension is enough to miss it."""
+    monkeypatch.setattr(hatch_build, "HOT", (OF_CORE._replace(typed=()),))
     for name in ("CC", "LDSHARED"):
         monkeypatch.setenv(name, NO_COMPILER)
 
@@ -61,14 +60,15 @@ def test_a_word_that_means_nothing_is_refused(monkeypatch: pytest.MonkeyPatch, t
         build_twin(tmp_path)
 
 
-@pytest.mark.parametrize("name", TYPED)
-def test_every_constant_of_the_hot_code_is_one_in_c(name: str) -> None:
+@pytest.mark.parametrize("path", [hot.folder / f"{name}_py.py" for hot in HOT for name in hot.typed], ids=str)
+def test_every_constant_of_the_hot_code_is_one_in_c(path: Path) -> None:
     """What the build does not recognise would be looked up by name for every frame."""
-    source = (HOT / f"{name}_py.py").read_text("utf-8")
+    source = (ROOT / path).read_text("utf-8")
     numbers = re.findall(r"^(_\w+): Final = -?\d", source, re.MULTILINE)
     assert re.findall(r"enum: (\w+) =", constants_in_c(source)) == numbers
 
 
-def test_nothing_that_was_generated_is_kept() -> None:
-    tracked = run("git", "-C", str(ROOT), "ls-files", "wsproto_core/_speedups").split()
-    assert {Path(name).suffix for name in tracked} == {".h", ".pxd", ".py", ".pyi", ".pyx"}
+@pytest.mark.parametrize("hot", [OF_CORE, OF_ASYNCIO], ids=lambda hot: str(hot.folder))
+def test_nothing_that_was_generated_is_kept(hot: HotCode) -> None:
+    tracked = run("git", "-C", str(ROOT), "ls-files", str(hot.folder)).split()
+    assert {Path(name).suffix for name in tracked} - {".h"} == {".pxd", ".py", ".pyi", ".pyx"}

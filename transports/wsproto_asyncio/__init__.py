@@ -3,11 +3,13 @@
 The map of this package: ``link`` binds a transport to an engine; ``peer`` holds the objects that applications hold;
 ``dialing`` goes the way to a server, ``opening`` and ``serving`` are what all clients, and all servers, have in common;
 ``client``, ``server``, ``tcp`` and ``udp`` make of them what is public; ``listener`` is the fast path; ``reconnect``
-and ``pool`` stand on those. Limits, timeouts, errors and events come from ``wsproto_core``.
+and ``pool`` stand on those. ``stream`` is a transport, and ``_speedups`` the part of it that every byte passes. Limits,
+timeouts, errors and events come from ``wsproto_core``.
 """
 
 from wsproto_core import broadcast
 
+from ._speedups import IS_COMPILED
 from .bridge import Bridge
 from .client import connect
 from .listener import Listener
@@ -20,6 +22,7 @@ from .tcp import connect_tcp, serve_tcp
 from .udp import connect_udp, serve_udp
 
 __all__ = [
+    "IS_COMPILED",
     "Bridge",
     "Listener",
     "Pool",

@@ -8,10 +8,11 @@ import ssl as tls
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from functools import partial
 from types import MethodType
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 from wsproto_core import BeginTls, ByteEngine, IntroductionStep, ProcessRequest, ProxiedFrom, ReadUpTo, StreamServePlan
 
+from .crowd import watcher_of_many
 from .listening import Acceptor, listening_sockets
 from .peer import StreamPeer
 from .serving import Server, Serving
@@ -21,6 +22,8 @@ from .transports import Adopt, adopt, chosen_adopt
 __all__ = ["StreamServing"]
 
 _P = TypeVar("_P", bound=StreamPeer[Any])
+#: So many connections are watched by the loop itself, which takes a microsecond less for a message that comes alone.
+_FEW: Final = 4
 
 
 class StreamServing(Serving[_P]):
@@ -66,6 +69,7 @@ class _Door(Generic[_P]):
         self._watch = server.reception.watch
         self._leave = server.reception.leave
         self._loop = asyncio.get_running_loop()
+        self._watcher_of_many = watcher_of_many(self._loop)
         self._acceptor = Acceptor(sock, self._welcome)
         # Whether there may be steps to take with who connects: nearly always there are none.
         self._may_introduce = ssl is not None or bool(plan.where.proxied_by)
@@ -102,7 +106,8 @@ class _Door(Generic[_P]):
     def _carry(self, sock: socket.socket, peer: _P, address: Any, visitor: object) -> None:
         """Give ``peer`` a transport of our own: nobody has to wait for it."""
         link = peer.link
-        transport = SocketTransport(self._loop, sock, link, address)
+        are_few = len(self._server.reception.open) < _FEW
+        transport = SocketTransport(self._loop if are_few else self._watcher_of_many, sock, link, address)
         link.be_carried_by(transport)
         self._admit(peer, visitor)
         link.begin(transport)

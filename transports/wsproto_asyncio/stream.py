@@ -5,22 +5,24 @@ what came, and copies whatever the kernel does not take at once. This one reads 
 connections, hands on what came in one call, and keeps what waits as it is. docs/decisions/0030-own-transport.md tells
 where it is used, and what it gains.
 
-What lives here is a socket that does not block, read and written. What must not: TLS, and what the bytes mean.
+What lives here is all that a transport does but the way of bytes that come and go at once, which is in ``_speedups``.
+What must not: TLS, and what the bytes mean.
 """
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 import warnings
 from asyncio.trsock import TransportSocket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, Final, Protocol
 
-__all__ = ["READ_SIZE", "Reader", "SocketTransport", "memory"]
+from ._speedups import SocketTraffic
+
+__all__ = ["READ_SIZE", "Loop", "Reader", "SocketTransport", "memory"]
 
 #: What is received at once, at most: so much of a payload, and a header.
 READ_SIZE: Final = 256 * 1024 + 64
@@ -49,8 +51,8 @@ def memory() -> memoryview:
 class Reader(Protocol):
     """What a :class:`SocketTransport` carries bytes for: a protocol of asyncio's, as far as it is needed here."""
 
-    def data_received(self, data: memoryview, /) -> None:
-        """``data`` has come. It is overwritten once this returns."""
+    def data_received(self, data: bytes | memoryview, /) -> None:
+        """``data`` has come. A view is of what is overwritten once this returns."""
         ...
 
     def eof_received(self) -> bool:
@@ -70,10 +72,41 @@ class Reader(Protocol):
         ...
 
 
-class SocketTransport(asyncio.Transport):
+class Loop(Protocol):
+    """What a :class:`SocketTransport` asks of an event loop, under the names that asyncio's have."""
+
+    def add_reader(self, fd: int, callback: Callable[[], Any], /) -> Any:
+        """Call ``callback`` whenever ``fd`` can be read."""
+        ...
+
+    def remove_reader(self, fd: int, /) -> Any:
+        """Not any more."""
+        ...
+
+    def add_writer(self, fd: int, callback: Callable[[], Any], /) -> Any:
+        """Call ``callback`` whenever ``fd`` can be written."""
+        ...
+
+    def remove_writer(self, fd: int, /) -> Any:
+        """Not any more."""
+        ...
+
+    @property
+    def call_soon(self) -> Callable[..., Any]:
+        """Takes what is to be called in the next turn, and its arguments."""
+        ...
+
+    @property
+    def call_exception_handler(self) -> Callable[..., Any]:
+        """Tells what should not have happened."""
+        ...
+
+
+class SocketTransport(SocketTraffic):
     """Carries bytes between ``sock``, which is connected and does not block, and ``reader``.
 
-    ``peername`` is the address of the other end. Reading begins with :meth:`start`.
+    ``peername`` is the address of the other end. Reading begins with :meth:`start`. It has what an
+    :class:`asyncio.Transport` has, but is none by name, as those of uvloop: two bases cannot both have fields.
     """
 
     __slots__ = (
@@ -82,35 +115,24 @@ class SocketTransport(asyncio.Transport):
         "_fd",
         "_has_ended",
         "_high",
-        "_is_closing",
         "_is_full",
         "_is_reading",
         "_loop",
         "_low",
-        "_memory",
         "_peername",
-        "_queue",
         "_queue_size",
-        "_reader",
-        "_sock",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, reader: Reader, peername: Any) -> None:
-        # Not super().__init__(): it makes a dictionary for what get_extra_info() tells, for each connection.
+    def __init__(self, loop: Loop, sock: socket.socket, reader: Reader, peername: Any) -> None:
+        super().__init__(sock, reader, _memories.view)
         self._loop = loop
-        self._sock = sock
         self._fd = sock.fileno()  # still there when the socket is closed behind our back
-        self._reader = reader
         self._peername = peername
-        self._memory = _memories.view
         self._is_reading = False
         self._has_ended = False  # the peer
         self._eof_is_due = False  # once everything is sent
-        self._is_closing = False
         self._end_is_due = False
         self._is_full = False
-        # What the kernel did not take yet. Most connections never need a queue, and an empty one takes memory.
-        self._queue: deque[memoryview] | None = None
         self._queue_size = 0
         self._high = _DEFAULT_HIGH
         self._low = _DEFAULT_HIGH // 4
@@ -146,8 +168,8 @@ class SocketTransport(asyncio.Transport):
     def get_protocol(self) -> Any:
         return getattr(self, "_reader", None)  # it is gone in the end
 
-    def is_closing(self) -> bool:
-        return self._is_closing
+    def set_protocol(self, protocol: Reader) -> None:
+        self._reader = protocol
 
     def is_reading(self) -> bool:
         return self._is_reading
@@ -179,25 +201,6 @@ class SocketTransport(asyncio.Transport):
             self._is_reading = True
             self._loop.add_reader(self._fd, self._readable)
 
-    def _readable(self) -> bool:
-        try:
-            size = self._sock.recv_into(self._memory)
-        except (BlockingIOError, InterruptedError):
-            return False
-        except OSError as error:
-            self._break(error)
-            return True
-        try:
-            if size:
-                self._reader.data_received(self._memory[:size])
-            else:
-                self._peer_ended()
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            self._fail(error)
-        return True
-
     def _peer_ended(self) -> None:
         stays_open = self._reader.eof_received()
         self.pause_reading()
@@ -207,20 +210,8 @@ class SocketTransport(asyncio.Transport):
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send ``data``, which must not change any more."""
-        if self._queue is None and not self._is_closing:
-            try:
-                sent = self._sock.send(data)
-            except (BlockingIOError, InterruptedError):
-                sent = 0
-            except OSError as error:
-                self._break(error)
-                return
-            if sent != len(data):
-                self._keep(memoryview(data)[sent:])
-        elif not self._is_closing:
-            self._keep(memoryview(data))
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+        self.write(b"".join(list_of_data))
 
     def _keep(self, data: memoryview) -> None:
         """Let ``data`` wait until the kernel takes more."""

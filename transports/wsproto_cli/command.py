@@ -15,7 +15,8 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from wsproto_core import IS_COMPILED
+import wsproto_asyncio
+import wsproto_core
 
 from . import connect, echo, fuzzing, replaying
 from .status import ExitStatus, UsageError
@@ -87,11 +88,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         print(f"wsproto-core {metadata.version('wsproto-core')}")
         print(f"{platform.python_implementation()} {platform.python_version()} on {platform.system()}")
-        print(
-            "hot code: compiled"
-            if IS_COMPILED
-            else "hot code: in Python, because the compiled one is not there or not wanted"
-        )
+        print(f"hot code: {_kind(wsproto_core.IS_COMPILED)}")
+        print(f"hot code of wsproto_asyncio: {_kind(wsproto_asyncio.IS_COMPILED)}")
         print(f"h11 {metadata.version('h11')}")
         if find_spec("uvloop") is None:
             print("uvloop is not installed, asyncio's own event loop is used (to have it: wsproto-core[fast])")
@@ -102,3 +100,7 @@ class _Version(argparse.Action):
         else:
             print(f"aiofastnet {metadata.version('aiofastnet')}, used where WSPROTO_ASYNCIO_TRANSPORTS=aiofastnet")
         parser.exit()
+
+
+def _kind(is_compiled: bool) -> str:
+    return "compiled" if is_compiled else "in Python, because the compiled one is not there or not wanted"

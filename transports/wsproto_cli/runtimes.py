@@ -10,19 +10,27 @@ import asyncio
 import functools
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from queue import SimpleQueue
-from socket import socket
+from socket import socket, socketpair
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from .echoing import Echo, Log, serve_options
 from .status import tell_in_one_line
 
-__all__ = ["GRACE_PERIOD", "RUNTIMES", "STOP_SIGNALS", "Life", "Runtime", "open_signal_receiver", "serve"]
+__all__ = [
+    "GRACE_PERIOD",
+    "RUNTIMES",
+    "STOP_SIGNALS",
+    "Life",
+    "Runtime",
+    "blocking_signal_receiver",
+    "open_signal_receiver",
+    "serve",
+]
 
 #: Seconds that connections and handlers have to end in, once a signal has come.
 GRACE_PERIOD: Final = 3.0
@@ -150,9 +158,9 @@ def _run_library(name: str, server: _Server) -> None:
 
 def _run_threads(server: _Server) -> None:
     with server.serve(server.echo.handle_in_thread, **server.arguments) as running:
-        with _signals(server.life.signals) as arrivals:
+        with blocking_signal_receiver(server.life.signals) as arrivals:
             server.life.listening()
-            while arrivals.get() not in STOP_SIGNALS:
+            while next(arrivals) not in STOP_SIGNALS:
                 running.stop_accepting()
                 server.echo.when_empty(_stop)
         server.life.closing()
@@ -160,13 +168,28 @@ def _run_threads(server: _Server) -> None:
 
 
 @contextmanager
-def _signals(numbers: Sequence[int]) -> Generator[SimpleQueue[int], None, None]:
-    """Signals as the items of a queue of the one kind that a handler may put into while the same thread waits."""
-    arrivals: SimpleQueue[int] = SimpleQueue()
-    with ExitStack() as handlers:
+def blocking_signal_receiver(numbers: Sequence[int]) -> Generator[Iterator[int], None, None]:
+    """Signals as they come. The interpreter writes them into a socket at once: a handler in Python, which runs between
+    two steps of the main thread, comes too late where that thread has taken its last step before it waits.
+    """
+    arrivals, entrance = socketpair()
+    entrance.setblocking(False)
+    with arrivals, entrance, ExitStack() as handlers:
+        handlers.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(entrance.fileno()))
         for number in numbers:
-            handlers.callback(_handle_natively(number, functools.partial(arrivals.put, number)))
-        yield arrivals
+            handlers.callback(_handle_natively(number, _nothing))
+        yield _received(arrivals, numbers)
+
+
+def _received(arrivals: socket, numbers: Sequence[int]) -> Iterator[int]:
+    while True:
+        (number,) = arrivals.recv(1)
+        if number in numbers:  # others may have handlers of their own
+            yield number
+
+
+def _nothing() -> None:
+    """It is written into the socket."""
 
 
 # --- the table ----------------------------------------------------------------------------------------------------

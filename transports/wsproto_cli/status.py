@@ -35,7 +35,7 @@ def complain(*lines: str) -> None:
     words = "\n    ".join(lines)
     try:
         if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]  # it is None when closed (2>&-)
-            print(f"wsproto: {words}", file=sys.stderr, flush=True)
+            print(f"wsproto: {words}\n", end="", file=sys.stderr, flush=True)  # in one piece, among threads
     except OSError:
         pass  # nobody reads it
 

@@ -152,13 +152,16 @@ class FrameQueue:
         """Everything that is queued, as buffers for one vectored write; empty when there is nothing."""
         if not self.size:
             return []
+        self.bytes_taken += self.size
+        if not self._whole and not self._ahead.size:
+            self.size = 0
+            return [self._last.take()]  # and keep our own list: a new one would outlive this message
         self._seal()
         buffers: list[bytes | memoryview] = self._whole
         if self._ahead.size:
             buffers.insert(0, self._ahead.take())
         if len(buffers) > 1 and self.size <= _JOIN_SIZE:
             buffers = [b"".join(buffers)]
-        self.bytes_taken += self.size
         self.discard()
         return buffers
 

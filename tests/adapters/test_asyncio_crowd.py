@@ -1,0 +1,143 @@
+"""Many sockets that the loop watches as one: who is called, in which context, and when the loop stops to look.
+
+That transports work in a crowd as they do alone, ``test_asyncio_stream.py`` shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from functools import partial
+
+import pytest
+
+from tests.adapters.kit import eventually, url
+from wsproto_asyncio import Listener, WebSocket, connect, serve
+from wsproto_asyncio.crowd import Crowd, watcher_of_many
+from wsproto_core import Fragment
+
+#: More than are few.
+MANY = 300
+
+number: ContextVar[int] = ContextVar("number")
+
+
+@contextmanager
+def pairs(count: int) -> Iterator[list[tuple[socket.socket, socket.socket]]]:
+    """Connected sockets; those of this side do not block."""
+    with ExitStack() as stack:
+        made = [socket.socketpair() for _ in range(count)]
+        for here, there in made:
+            here.setblocking(False)
+            stack.enter_context(here)
+            stack.enter_context(there)
+        yield made
+
+
+async def test_only_a_loop_that_makes_something_for_an_event_has_crowds() -> None:
+    loop = asyncio.get_running_loop()
+    is_alone = not isinstance(loop, asyncio.SelectorEventLoop)
+    assert (watcher_of_many(loop) is loop) == is_alone
+
+
+async def test_everybody_is_called_whose_socket_is_ready_and_nobody_else() -> None:
+    crowd, calls = Crowd(asyncio.get_running_loop()), list[int]()
+    with pairs(3) as made:
+        for index, (here, _) in enumerate(made):
+            crowd.add_reader(here.fileno(), partial(calls.append, index))
+        for index in (0, 2):
+            made[index][1].send(b"x")
+        await eventually(lambda: len(calls) >= 2)
+        assert set(calls) == {0, 2}
+        for here, _ in made:
+            crowd.remove_reader(here.fileno())
+
+
+async def test_one_socket_can_be_read_and_written() -> None:
+    crowd, calls = Crowd(asyncio.get_running_loop()), list[str]()
+    with pairs(1) as [(here, there)]:
+        crowd.add_reader(here.fileno(), lambda: calls.append("read"))
+        crowd.add_writer(here.fileno(), lambda: calls.append("write"))
+        await eventually(lambda: calls)
+        assert set(calls) == {"write"}
+        crowd.remove_writer(here.fileno())
+        there.send(b"x")
+        calls.clear()
+        await eventually(lambda: calls)
+        assert set(calls) == {"read"}
+        crowd.add_writer(here.fileno(), lambda: calls.append("write"))
+        crowd.remove_reader(here.fileno())
+        calls.clear()
+        await eventually(lambda: calls)
+        assert set(calls) == {"write"}
+        crowd.remove_writer(here.fileno())
+
+
+async def test_who_is_removed_by_another_is_not_called() -> None:
+    crowd, calls = Crowd(asyncio.get_running_loop()), list[int]()
+    with pairs(2) as made:
+        fds = [here.fileno() for here, _ in made]
+
+        def remove_both(index: int) -> None:
+            calls.append(index)
+            for fd in fds:
+                crowd.remove_reader(fd)
+
+        for index, (here, there) in enumerate(made):
+            crowd.add_reader(here.fileno(), partial(remove_both, index))
+            there.send(b"x")
+        await eventually(lambda: calls)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert len(calls) == 1
+
+
+async def test_a_socket_that_is_closed_already_can_be_removed() -> None:
+    crowd = Crowd(asyncio.get_running_loop())
+    with pairs(1) as [(here, _)]:
+        fd = here.fileno()
+        crowd.add_reader(fd, lambda: None)
+        here.close()
+        crowd.remove_reader(fd)
+        with pytest.raises(KeyError):
+            crowd.remove_reader(fd)
+
+
+async def test_the_loop_holds_no_crowd_without_sockets() -> None:
+    loop, calls = asyncio.get_running_loop(), list[str]()
+    crowd = Crowd(loop)
+    with pairs(1) as [(here, there)]:
+        there.send(b"x")
+        for _ in range(2):  # what was empty can be used again
+            crowd.add_reader(here.fileno(), lambda: calls.append("read"))
+            await eventually(lambda: calls)
+            crowd.remove_reader(here.fileno())
+            calls.clear()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert calls == []
+        assert not loop.remove_reader(crowd.fileno())
+
+
+async def test_a_server_of_many_tells_each_connection_in_a_context_of_its_own() -> None:
+    class Counting(Listener):
+        numbers = itertools.count()
+
+        def opened(self, ws: WebSocket) -> None:
+            number.set(next(self.numbers))
+
+        def received(self, ws: WebSocket, message: str | bytes | Fragment) -> None:
+            ws.send_nowait(f"{number.get()} {message!s}")
+
+    async with serve(Counting, "127.0.0.1", 0) as server:
+        clients = [await connect(url(server)) for _ in range(MANY)]
+        for text in ("one", "two"):
+            for ws in clients:
+                await ws.send(text)
+            assert [await ws.recv() for ws in clients] == [f"{index} {text}" for index in range(MANY)]
+        for ws in clients:
+            await ws.close()

@@ -1,0 +1,4 @@
+"""The native leaves as the compiled transport calls them."""
+
+cpdef receive(sock, memory)
+cpdef Py_ssize_t send(sock, data) except -1

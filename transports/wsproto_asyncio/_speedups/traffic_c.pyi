@@ -1,0 +1,3 @@
+from .traffic_py import SocketTraffic
+
+__all__ = ["SocketTraffic"]

@@ -1,0 +1,104 @@
+"""Many sockets that the loop watches as one.
+
+asyncio makes a tuple for each event, which lives until all that came at once is done. Where that are thousands, the
+garbage collector takes them for what stays: docs/decisions/0043-crowds.md tells what that costs.
+
+What lives here is who is called when a socket is ready. What must not: sockets, and what is done with them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import Context, copy_context
+from typing import Any, TypeAlias
+
+from .stream import Loop
+
+__all__ = ["Crowd", "watcher_of_many"]
+
+_Callbacks: TypeAlias = dict[int, tuple[Context, Callable[[], Any]]]
+
+
+def watcher_of_many(loop: asyncio.AbstractEventLoop) -> Loop:
+    """What watches the sockets of ``loop`` where there are many: a :class:`Crowd`, or ``loop`` itself where that makes
+    nothing for an event, as uvloop, and where the system has no ``epoll``.
+    """
+    return Crowd(loop) if isinstance(loop, asyncio.SelectorEventLoop) and hasattr(select, "epoll") else loop
+
+
+class Crowd:
+    """Watches sockets with the methods of ``loop``, by an ``epoll`` of its own, which the loop watches.
+
+    Who is called may find that the socket is not ready: its number was another one's when the system was asked.
+    """
+
+    __slots__ = ("_asked", "_epoll", "_loop", "_readers", "_writers", "call_exception_handler", "call_soon")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        #: The loop's own.
+        self.call_soon: Callable[..., Any] = loop.call_soon
+        self.call_exception_handler: Callable[..., Any] = loop.call_exception_handler
+        self._epoll = select.epoll()
+        self._readers: _Callbacks = {}
+        self._writers: _Callbacks = {}
+        # What the system was asked to tell of each. The loop watches while there is anything.
+        self._asked: dict[int, int] = {}
+
+    def fileno(self) -> int:
+        """What the loop watches, as long as there is anybody."""
+        return self._epoll.fileno()
+
+    def add_reader(self, fd: int, callback: Callable[[], Any], /) -> None:
+        """Call ``callback``, in a copy of this context, whenever ``fd`` can be read."""
+        self._readers[fd] = copy_context(), callback
+        self._ask(fd)
+
+    def add_writer(self, fd: int, callback: Callable[[], Any], /) -> None:
+        """Call ``callback``, in a copy of this context, whenever ``fd`` can be written."""
+        self._writers[fd] = copy_context(), callback
+        self._ask(fd)
+
+    def remove_reader(self, fd: int, /) -> None:
+        """Watch ``fd``, which has a reader, no longer for that."""
+        del self._readers[fd]
+        self._ask(fd)
+
+    def remove_writer(self, fd: int, /) -> None:
+        """Watch ``fd``, which has a writer, no longer for that."""
+        del self._writers[fd]
+        self._ask(fd)
+
+    def _ask(self, fd: int) -> None:
+        """Have told what is wanted of ``fd`` now."""
+        wanted = (select.EPOLLIN if fd in self._readers else 0) | (select.EPOLLOUT if fd in self._writers else 0)
+        if not wanted:
+            self._forget(fd)
+        elif fd in self._asked:
+            self._epoll.modify(fd, wanted)
+            self._asked[fd] = wanted
+        else:
+            self._epoll.register(fd, wanted)
+            if not self._asked:
+                self._loop.add_reader(self, self._look)
+            self._asked[fd] = wanted
+
+    def _forget(self, fd: int) -> None:
+        with suppress(OSError):  # the socket was closed behind our back
+            self._epoll.unregister(fd)
+        del self._asked[fd]
+        if not self._asked:
+            self._loop.remove_reader(self)
+
+    def _look(self) -> None:
+        """Call everybody who can go on."""
+        readers, writers = self._readers, self._writers
+        for fd, event in self._epoll.poll(0, len(self._asked)):
+            # An error, or the end of a connection, concerns both.
+            if event & ~select.EPOLLOUT and (found := readers.get(fd)) is not None:
+                found[0].run(found[1])
+            if event & ~select.EPOLLIN and (found := writers.get(fd)) is not None:
+                found[0].run(found[1])
