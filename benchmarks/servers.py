@@ -86,6 +86,7 @@ SUBJECTS: Final = MappingProxyType(
             _limit("C aiofastnet", "serve_parser_fast", run_asyncio, "aiofastnet"),
             Subject("bare asyncio", "servers_limits:serve_answer", run_asyncio, echoes=False),
             Subject("bare uvloop", "servers_limits:serve_answer", run_uvloop, ("uvloop",), echoes=False),
+            Subject("bare workers", "servers_limits:serve_answer_twice", echoes=False),
             _ours("listener asyncio", "serve_listener", run_asyncio),
             _ours("listener uvloop", "serve_listener", run_uvloop, "uvloop"),
             _ours("coroutine asyncio", "serve_coroutine", run_asyncio),

@@ -7,6 +7,7 @@ read: for small messages no WebSocket server can be faster. Neither does a hands
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import threading
 from functools import cache
@@ -18,6 +19,7 @@ from wish import NEWS, Wish, forever
 
 __all__ = [
     "serve_answer",
+    "serve_answer_twice",
     "serve_bare",
     "serve_bare_fast",
     "serve_parser",
@@ -132,6 +134,20 @@ async def serve_answer(wish: Wish) -> None:
     """The bare handshake, or broadcast, on a loop."""
     await asyncio.get_running_loop().create_server(Speaker if wish.broadcasts else Answer, sock=wish.sock)
     await forever()
+
+
+def serve_answer_twice(wish: Wish) -> None:
+    """The bare handshake by two processes that share the listening socket. The second ends with the first."""
+    left, right = os.pipe()
+    is_second = os.fork() == 0
+    os.close(right if is_second else left)
+
+    async def main() -> None:
+        if is_second:
+            asyncio.get_running_loop().add_reader(left, os._exit, 0)  # nobody writes: the end of the other is the end
+        await serve_answer(wish)
+
+    asyncio.run(main())
 
 
 def serve_sockets(wish: Wish) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from types import MappingProxyType
 from typing import Final, TypeAlias, cast
 
 __all__ = ["Headers", "HeadersLike", "checked_headers", "common_word", "received_headers", "values_by_name"]
@@ -94,17 +93,15 @@ def values_by_name(headers: Headers) -> dict[str, list[str]]:
 
 
 #: ``common_word(text, text)`` is what nearly every head holds, one string for all connections; ``text`` for other text.
-common_word: Final[Callable[[str, str], str]] = MappingProxyType(
-    {
-        word: word
-        for word in (
-            "Host", "Upgrade", "Connection", "Origin", "Cookie", "User-Agent", "Pragma", "Cache-Control",
-            "Accept-Encoding", "Accept-Language", "Sec-WebSocket-Accept", "Sec-WebSocket-Extensions",
-            "Sec-WebSocket-Key", "Sec-WebSocket-Protocol", "Sec-WebSocket-Version", "websocket", "keep-alive, Upgrade",
-            "no-cache", "13", "permessage-deflate", "permessage-deflate; client_max_window_bits",
-        )
-    }
-).get  # fmt: skip
+common_word: Final[Callable[[str, str], str]] = {
+    word: word
+    for word in (
+        "Host", "Upgrade", "Connection", "Origin", "Cookie", "User-Agent", "Pragma", "Cache-Control",
+        "Accept-Encoding", "Accept-Language", "Sec-WebSocket-Accept", "Sec-WebSocket-Extensions",
+        "Sec-WebSocket-Key", "Sec-WebSocket-Protocol", "Sec-WebSocket-Version", "websocket", "keep-alive, Upgrade",
+        "no-cache", "13", "permessage-deflate", "permessage-deflate; client_max_window_bits",
+    )
+}.get  # fmt: skip
 #: Fields whose value is a secret: shown by name only, so that no log line gives one away.
 _SECRET: Final = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
 

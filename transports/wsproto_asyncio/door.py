@@ -23,7 +23,7 @@ __all__ = ["StreamServing"]
 
 _P = TypeVar("_P", bound=StreamPeer[Any])
 #: So many connections are watched by the loop itself, which takes a microsecond less for a message that comes alone.
-_FEW: Final = 256
+_FEW: Final = 4
 
 
 class StreamServing(Serving[_P]):

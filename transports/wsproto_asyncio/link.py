@@ -112,8 +112,7 @@ class Link(asyncio.BufferedProtocol, Waiters):
 
     def begin(self, transport: SocketTransport) -> None:
         """Let ``transport``, one of our own, read."""
-        transport.start()
-        if self._timer is None:  # else something was there at once, and has been dealt with
+        if not transport.start():  # else something was there at once, and has been dealt with
             self.flush()
 
     def take_over(self, transport: asyncio.Transport) -> None:

@@ -137,11 +137,10 @@ class SocketTransport(SocketTraffic):
         self._high = _DEFAULT_HIGH
         self._low = _DEFAULT_HIGH // 4
 
-    def start(self) -> None:
-        """Begin to read, and look at once whether something is there."""
+    def start(self) -> bool:
+        """Begin to read, and look at once whether something is there; return whether it was."""
         self.resume_reading()
-        if self._is_reading:
-            self._readable()
+        return self._is_reading and self._readable()
 
     # --- facts --------------------------------------------------------------------------------------------------------
 

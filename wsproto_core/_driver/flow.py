@@ -82,8 +82,9 @@ class Outbox:
         self._sender = sender
         self._takes_messages = takes_messages
         self.frames.keep_ahead()
-        self._judge_directness()
-        self._judge_inline_size()
+        self.frames.is_direct = takes_messages and sender.is_direct  # nothing waits yet
+        if sender.transforms:
+            self._judge_inline_size()
 
     def offload(self, work_size: int) -> None:
         """Let messages that extensions transform be encoded elsewhere, from ``work_size`` bytes on."""

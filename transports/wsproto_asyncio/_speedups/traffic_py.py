@@ -49,15 +49,15 @@ class SocketTraffic:
         if sent != len(data):
             self._keep(memoryview(data)[sent:])
 
-    def _readable(self) -> None:
-        """Something has come, or may have."""
+    def _readable(self) -> bool:
+        """Something has come, or may have; return whether it had."""
         try:
             data = receive(self._sock, self._memory)
         except OSError as error:
             self._break(error)
-            return
+            return True
         if data is None:
-            return
+            return False
         try:
             if data:
                 self._reader.data_received(data)
@@ -67,6 +67,7 @@ class SocketTraffic:
             raise
         except BaseException as error:
             self._fail(error)
+        return True
 
     # --- what else there is, for the transport ------------------------------------------------------------------------
 
