@@ -23,14 +23,6 @@ from wsproto_asyncio.stream import READ_SIZE, Loop, SocketTransport
 MUCH = 4_000_000
 
 
-@pytest.fixture(autouse=True, params=TWINS)
-def twin(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Twin:
-    """What this file calls ``SocketTransport`` stands on this one."""
-    twin = TWINS[request.param]()
-    monkeypatch.setitem(globals(), "SocketTransport", twin.stream.SocketTransport)
-    return twin
-
-
 def watcher() -> Loop:
     """What watches the sockets of a transport."""
     return asyncio.get_running_loop()
@@ -41,6 +33,14 @@ def company(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """Transports are watched as where there are few of them, and as where there are many."""
     if request.param == "many":
         monkeypatch.setattr(f"{__name__}.watcher", lambda: watcher_of_many(asyncio.get_running_loop()))
+
+
+@pytest.fixture(autouse=True, params=TWINS)
+def twin(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Twin:
+    """What this file calls ``SocketTransport`` stands on this one."""
+    twin = TWINS[request.param]()
+    monkeypatch.setitem(globals(), "SocketTransport", twin.stream.SocketTransport)
+    return twin
 
 
 class Recorder:
@@ -273,7 +273,7 @@ async def test_a_socket_that_somebody_closes_is_the_end_and_nobody_elses_is_writ
     with there, stranger, friend:
         here.setblocking(False)
         reader = Recorder()
-        transport = SocketTransport(watcher(), here, reader, None)
+        transport = SocketTransport(asyncio.get_running_loop(), here, reader, None)
         number = here.fileno()
         here.close()
         os.dup2(stranger.fileno(), number)

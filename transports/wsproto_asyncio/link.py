@@ -24,6 +24,8 @@ _TRANSPORT_BUFFER: Final = 64 * 1024
 #: Batches of the engine that leave in one call, at most: nothing overtakes what the socket does not take of them.
 _MAX_APPETITE: Final = 4
 _Buffers: TypeAlias = list[bytes | memoryview]
+#: The loop's, or our own, which is none by name.
+_Transport: TypeAlias = asyncio.Transport | SocketTransport
 _HAS_VECTORED_WRITES: Final = hasattr(os, "writev")  # Windows does not
 
 
@@ -67,7 +69,7 @@ class Link(asyncio.BufferedProtocol, Waiters):
         #: Called when the transport is there, and once it is gone.
         self.on_made: Callable[[], None] | None = None
         self.on_lost: Callable[[], None] | None = None
-        self.transport: asyncio.Transport | None = None
+        self.transport: _Transport | None = None
         #: The addresses of both ends, as the socket module writes them. A closed transport of uvloop cannot tell.
         self.local_address: Any = None
         self.remote_address: Any = None
@@ -105,7 +107,7 @@ class Link(asyncio.BufferedProtocol, Waiters):
 
     def be_carried_by(self, transport: SocketTransport) -> None:
         """The same, for a transport of our own, which does not read yet: :meth:`begin`."""
-        self.transport = cast(asyncio.Transport, transport)  # none by name either
+        self.transport = transport
         self.local_address, self.remote_address = transport.addresses
 
     def begin(self, transport: SocketTransport) -> None:
@@ -215,8 +217,7 @@ class Link(asyncio.BufferedProtocol, Waiters):
                 transport.write(buffer)
         if not (engine.is_flowing and self._is_reading):
             self._steer(transport)
-            own = cast(object, transport)
-            if isinstance(own, SocketTransport) and own.is_ending:
+            if isinstance(transport, SocketTransport) and transport.is_ending:
                 return  # sooner than any timer would fire
         deadline, timer = engine.next_deadline(), self._timer
         if deadline is not None and (timer is None or deadline < self._fires_at):
@@ -224,7 +225,7 @@ class Link(asyncio.BufferedProtocol, Waiters):
         elif deadline is None and timer is not None:
             self._disarm()
 
-    def _write_at_once(self, transport: asyncio.Transport, buffers: _Buffers) -> _Buffers:
+    def _write_at_once(self, transport: _Transport, buffers: _Buffers) -> _Buffers:
         """Hand ``buffers``, and a few batches behind them, to the socket in one call: nothing is copied, and one call
         costs less. Return what it did not take, for the transport.
         """
@@ -242,7 +243,7 @@ class Link(asyncio.BufferedProtocol, Waiters):
         self._appetite = 1 if rest else min(2 * self._appetite, _MAX_APPETITE)
         return rest
 
-    def _steer(self, transport: asyncio.Transport) -> None:
+    def _steer(self, transport: _Transport) -> None:
         """Do with the transport what the engine wants, besides writing."""
         engine = self.engine
         if engine.should_abort:
@@ -278,7 +279,7 @@ class Link(asyncio.BufferedProtocol, Waiters):
             raise
         self._after_input(events)
 
-    def _end(self, transport: asyncio.Transport) -> None:
+    def _end(self, transport: _Transport) -> None:
         """Everything has been said: end the write side, or both if nothing more can come or TLS knows no half."""
         if self._has_ended:
             return
@@ -291,7 +292,7 @@ class Link(asyncio.BufferedProtocol, Waiters):
             except OSError:
                 pass  # it is broken already: connection_lost() tells
 
-    def _set_reading(self, transport: asyncio.Transport, wanted: bool) -> None:
+    def _set_reading(self, transport: _Transport, wanted: bool) -> None:
         if transport.is_closing() or self._peer_ended or wanted is self._is_reading:
             return
         self._is_reading = wanted

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar, cast
 
 from wsproto_core import (
     AsyncDatagramLink,
@@ -68,7 +68,7 @@ class StreamPeer(AsyncPeer[_E]):
     @property
     def transport(self) -> asyncio.Transport | None:
         """The transport below, for ``get_extra_info`` and its like. Writing to it breaks the connection."""
-        return self.link.transport
+        return cast(asyncio.Transport | None, self.link.transport)  # our own has all that it has
 
     def __aiter__(self) -> AsyncIterator[Message]:
         self.check_mode(Receive.MESSAGES)
