@@ -24,6 +24,7 @@ OF_CORE = ("codec", "codec_offences", "codec_room", "frames", "inbox", "leaves",
 OF_ASYNCIO = ("leaves", "stream")
 TESTED = (
     *(f"tests/core/speedups/test_{name}.py" for name in OF_CORE),
+    "tests/core/handshake/test_ordinary.py",
     *(f"tests/adapters/test_asyncio_{name}.py" for name in OF_ASYNCIO),
 )
 #: What is left out, by names: the side in Python, what is long, and the same offences in every place.
