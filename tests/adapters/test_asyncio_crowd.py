@@ -123,6 +123,24 @@ async def test_the_loop_holds_no_crowd_without_sockets() -> None:
         assert not loop.remove_reader(crowd.fileno())
 
 
+async def test_whoever_is_ready_is_called_in_one_turn_of_the_loop_and_once() -> None:
+    crowd, calls = Crowd(asyncio.get_running_loop()), list[int]()
+
+    def read(index: int, here: socket.socket) -> None:
+        here.recv(1)
+        calls.append(index)
+
+    with pairs(MANY) as made:
+        for _, there in made:
+            there.send(b"x")
+        for index, (here, _) in enumerate(made):
+            crowd.add_reader(here.fileno(), partial(read, index, here))
+        await eventually(lambda: calls)
+        assert sorted(calls) == list(range(MANY))
+        for here, _ in made:
+            crowd.remove_reader(here.fileno())
+
+
 async def test_a_server_of_many_tells_each_connection_in_a_context_of_its_own() -> None:
     class Counting(Listener):
         numbers = itertools.count()
