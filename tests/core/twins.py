@@ -19,6 +19,7 @@ from wsproto_core._speedups import (
     frames_py,
     inbox_py,
     leaves_py,
+    link_py,
     traffic_py,
 )
 from wsproto_core._types import Buffer
@@ -79,6 +80,7 @@ class Twin:
     inbox: type[Inbox]
     traffic: Any  # the class, of which engines are made
     standing: type[Standing]
+    link: Any  # the class, of which links are made
     leaves: Leaves
 
 
@@ -89,6 +91,7 @@ def in_python() -> Twin:
         inbox_py.Inbox,
         traffic_py.Traffic,
         traffic_py.Standing,
+        link_py.LinkBase,
         leaves_py,
     )
 
@@ -96,13 +99,19 @@ def in_python() -> Twin:
 def compiled() -> Twin:
     """The compiled twin; skips, or fails in CI, where it has not been built."""
     try:
-        from wsproto_core._speedups import codec_c, frames_c, inbox_c, leaves_c, traffic_c
+        from wsproto_core._speedups import codec_c, frames_c, inbox_c, leaves_c, link_c, traffic_c
     except ImportError as error:
         if in_ci():
             raise
         pytest.skip(f"the compiled twin is not built ({error}): run `make twin`")
     return Twin(
-        codec_c.FrameDecoder, frames_c.FrameQueue, inbox_c.Inbox, traffic_c.Traffic, traffic_c.Standing, leaves_c
+        codec_c.FrameDecoder,
+        frames_c.FrameQueue,
+        inbox_c.Inbox,
+        traffic_c.Traffic,
+        traffic_c.Standing,
+        link_c.LinkBase,
+        leaves_c,
     )
 
 

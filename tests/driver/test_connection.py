@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 
 from tests.driver.wire import START, make_client, make_server, open_wire, shake_hands
 from wsproto_core import (
+    Buffer,
     ClientConnection,
     Closed,
     Connection,
     ConnectionClosed,
     ConnectionClosedError,
     ConnectionClosedOK,
+    Event,
     Fragment,
     Initiator,
     Limits,
@@ -510,3 +512,17 @@ def test_a_prepared_message_is_compressed_once_for_all_without_context_takeover(
 def test_timeouts_of_none_set_no_deadline() -> None:
     timeouts = Timeouts(opening_timeout=None, ping_interval=None)
     assert make_server(timeouts=timeouts).next_deadline() is None
+
+
+def test_an_engine_with_methods_of_its_own_is_followed() -> None:
+    class Deaf(ServerConnection):
+        def receive_data(self, data: Buffer, now: float) -> list[Event]:
+            return super().receive_data(b"", now)
+
+    class Plain(ServerConnection):
+        def shout(self, message: str) -> None:
+            self.send(message.upper())
+
+    assert Deaf(now=START).is_followed
+    assert not Plain(now=START).is_followed
+    assert not make_server().is_followed

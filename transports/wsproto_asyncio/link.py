@@ -12,10 +12,10 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, TypeAlias, cast
 
-from wsproto_core import Buffer, ByteEngine, Event, Log, PreparedMessage, Work
+from wsproto_core import ByteEngine, Event, LinkBase, Log, PreparedMessage, Work
 
 from .stream import SocketTransport, memory
-from .waiting import Waiters
+from .waiting import Waiting, clock_of
 
 __all__ = ["Link"]
 
@@ -33,64 +33,45 @@ def _to_nobody(_: Sequence[Event]) -> None:
     """Nothing is told behind the end."""
 
 
-class Link(asyncio.BufferedProtocol, Waiters):
+class Link(Waiting, LinkBase, asyncio.BufferedProtocol):
     """Carries bytes between a transport and ``engine``, and hands every batch of events to ``deliver``."""
 
     __slots__ = (
         "__weakref__",
         "_appetite",
-        "_backlog",
-        "_deliver",
-        "_fires_at",
-        "_flush_is_due",
         "_has_ended",
-        "_is_reading",
+        "_loop",
         "_memory",
         "_peer_ended",
-        "_timer",
+        "_spare",
         "_working",
-        "engine",
-        "is_lost",
         "local_address",
         "on_lost",
         "on_made",
         "remote_address",
-        "transport",
     )
 
     #: Where an operator is told what went wrong.
     log: ClassVar[Log] = logging.getLogger("wsproto_asyncio")
 
     def __init__(self, engine: ByteEngine, deliver: Callable[[Sequence[Event]], None]) -> None:
-        super().__init__()
-        self.engine: ByteEngine = engine
+        self._loop = asyncio.get_running_loop()
+        super().__init__(engine, deliver, clock_of(self._loop))
         engine.offload()
-        self.is_lost: bool = False
+        self._spare = None
         #: Called when the transport is there, and once it is gone.
         self.on_made: Callable[[], None] | None = None
         self.on_lost: Callable[[], None] | None = None
-        self.transport: _Transport | None = None
         #: The addresses of both ends, as the socket module writes them. A closed transport of uvloop cannot tell.
         self.local_address: Any = None
         self.remote_address: Any = None
-        self._deliver = deliver
         self._memory = memory()
-        self._timer: asyncio.TimerHandle | None = None
-        self._fires_at = 0.0  # uvloop's handle cannot tell when it is for a deadline that has passed
-        self._flush_is_due = False
-        self._is_reading = True
         self._peer_ended = False
         self._has_ended = False
         # How many batches may leave in one call: twice what the socket has taken in the last one.
         self._appetite = 1
-        # Bytes in the transport when it asked to pause; ``None`` while it takes more.
-        self._backlog: int | None = None
         # Work of the engine that threads do.
         self._working: dict[asyncio.Future[None], Work] | None = None
-
-    def now(self) -> float:
-        """The engine's clock."""
-        return self._loop.time()
 
     # --- in: what the transport tells ---------------------------------------------------------------------------------
 
@@ -126,21 +107,9 @@ class Link(asyncio.BufferedProtocol, Waiters):
     def buffer_updated(self, nbytes: int) -> None:
         self.data_received(self._memory[:nbytes])
 
-    def data_received(self, data: Buffer) -> None:
-        """Take bytes that have come."""
-        events = self.engine.receive_data(data, self._loop.time())
-        if not events:
-            self.flush()
-            return
-        self._flush_is_due = True  # what the events provoke leaves in one write, below
-        self._deliver(events)
-        if self._waiters:
-            self.wake_at_once()
-        self.flush()
-
     def eof_received(self) -> bool:
         self._peer_ended = True
-        self._after_input(self.engine.receive_eof(self._loop.time()))
+        self._after_input(self.engine.receive_eof(self._clock()))
         # Whether to keep the write side open: TLS cannot, and there is no need once everything has been said.
         return self._can_write_eof() and not self._has_ended
 
@@ -148,7 +117,7 @@ class Link(asyncio.BufferedProtocol, Waiters):
         if self.is_lost:
             return
         self.is_lost = True
-        self._after_input(self.engine.transport_lost(exc, self._loop.time()))
+        self._after_input(self.engine.transport_lost(exc, self._clock()))
         self._disarm()
         for future in self._working or ():
             future.cancel()
@@ -169,12 +138,12 @@ class Link(asyncio.BufferedProtocol, Waiters):
         """Tell the engine how much of the backlog has left: a peer that reads slowly is alive."""
         if self._backlog is not None:
             before, self._backlog = self._backlog, self._written_but_unsent()
-            self.engine.transmitted(before - self._backlog, self._loop.time())
+            self.engine.transmitted(before - self._backlog, self._clock())
 
     def _timeout(self) -> None:
         self._timer = None
         self._report_progress()
-        self._after_input(self.engine.handle_timeout(self._loop.time()))
+        self._after_input(self.engine.handle_timeout(self._clock()))
 
     def _after_input(self, events: Sequence[Event]) -> None:
         if events:
@@ -185,11 +154,8 @@ class Link(asyncio.BufferedProtocol, Waiters):
 
     # --- out: what the engine wants -----------------------------------------------------------------------------------
 
-    def flush_soon(self) -> None:
-        """Flush once, before the loop looks at its sockets again: what one turn sends leaves in one write."""
-        if not self._flush_is_due:
-            self._flush_is_due = True
-            self._loop.call_soon(self.flush)
+    def _flush_later(self) -> None:
+        self._loop.call_soon(self.flush)
 
     def pass_on(self, message: PreparedMessage) -> bool:
         """Write the frame of ``message`` at once, past the engine, if nothing stands in its way; return whether."""
@@ -201,33 +167,11 @@ class Link(asyncio.BufferedProtocol, Waiters):
         transport.write(frame)
         return True
 
-    def flush(self) -> None:
-        """Write what the engine has to say, and do with the transport what it wants."""
-        self._flush_is_due = False
-        transport, engine = self.transport, self.engine
-        if transport is None or self.is_lost:
-            return
-        while self._backlog is None and (buffers := engine.data_to_send()):
-            if len(buffers) > 1:
-                buffers = self._write_at_once(transport, buffers)
-            for buffer in buffers:  # not writelines(): on CPython 3.12 and 3.13 it never asks to pause
-                if transport.is_closing():  # it broke: asyncio complains of who goes on writing
-                    return
-                transport.write(buffer)
-        if not (engine.is_flowing and self._is_reading):
-            self._steer(transport)
-            if isinstance(transport, SocketTransport) and transport.is_ending:
-                return  # sooner than any timer would fire
-        deadline, timer = engine.next_deadline(), self._timer
-        if deadline is not None and (timer is None or deadline < self._fires_at):
-            self._arm(deadline)
-        elif deadline is None and timer is not None:
-            self._disarm()
-
-    def _write_at_once(self, transport: _Transport, buffers: _Buffers) -> _Buffers:
+    def _write_at_once(self, buffers: _Buffers) -> _Buffers:
         """Hand ``buffers``, and a few batches behind them, to the socket in one call: nothing is copied, and one call
         costs less. Return what it did not take, for the transport.
         """
+        transport = self.transport
         sock = transport.get_extra_info("socket")
         is_plain = _HAS_VECTORED_WRITES and transport.get_extra_info("sslcontext") is None
         if sock is None or not is_plain or transport.get_write_buffer_size() or transport.is_closing():
@@ -242,18 +186,20 @@ class Link(asyncio.BufferedProtocol, Waiters):
         self._appetite = 1 if rest else min(2 * self._appetite, _MAX_APPETITE)
         return rest
 
-    def _steer(self, transport: _Transport) -> None:
-        """Do with the transport what the engine wants, besides writing."""
+    def _steer(self) -> bool:
         engine = self.engine
+        transport: _Transport = self.transport
         if engine.should_abort:
             transport.abort()
         elif engine.half_close:
             self._end(transport)
         if transport.is_closing():
-            return
+            # Our own is gone sooner than any timer would fire.
+            return not (isinstance(transport, SocketTransport) and transport.is_ending)
         while (work := engine.next_work()) is not None:
             self._have_done(work)
         self._set_reading(transport, engine.wants_read)
+        return True
 
     def _have_done(self, work: Work) -> None:
         """Let a thread do ``work``, which would hold up everybody here."""
@@ -272,7 +218,7 @@ class Link(asyncio.BufferedProtocol, Waiters):
         if future.cancelled():
             return
         try:
-            events = self.engine.work_done(work, self._loop.time())
+            events = self.engine.work_done(work, self._clock())
         except Exception:
             self.abort()  # as the loop does where what has come cannot be dealt with
             raise
@@ -301,15 +247,13 @@ class Link(asyncio.BufferedProtocol, Waiters):
             transport.pause_reading()
 
     def _arm(self, deadline: float) -> None:
-        """Let the timer fire at ``deadline``, which is earlier than it would. Deadlines mostly move later: then it
-        fires as it was set, and looks again.
-        """
+        # Deadlines mostly move later: then it fires as it was set, and looks again.
         self._disarm()
         self._fires_at = deadline
         self._timer = self._loop.call_at(deadline, self._timeout)
 
     def _disarm(self) -> None:
-        """Let no timer fire. A loop that has none waits without looking at the clock, which every turn gains by."""
+        # A loop that has no timer waits without looking at the clock, which every turn gains by.
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

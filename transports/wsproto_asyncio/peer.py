@@ -68,7 +68,8 @@ class StreamPeer(AsyncPeer[_E]):
     @property
     def transport(self) -> asyncio.Transport | None:
         """The transport below, for ``get_extra_info`` and its like. Writing to it breaks the connection."""
-        return cast(asyncio.Transport | None, self.link.transport)  # our own has all that it has
+        transport: asyncio.Transport | None = self.link.transport
+        return transport
 
     def __aiter__(self) -> AsyncIterator[Message]:
         self.check_mode(Receive.MESSAGES)

@@ -8,13 +8,14 @@ docs/decisions/0032-one-pause-for-all-waits.md tell why a :class:`Pause` may do 
 
 from __future__ import annotations
 
+import time
 import types
-from asyncio import AbstractEventLoop, CancelledError, current_task, get_running_loop
+from asyncio import AbstractEventLoop, BaseEventLoop, CancelledError, current_task, get_running_loop
 from collections.abc import Callable, Generator
 from contextvars import Context
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-__all__ = ["Pause", "Waiters"]
+__all__ = ["Pause", "Waiters", "Waiting", "clock_of"]
 
 _T = TypeVar("_T")
 
@@ -28,7 +29,7 @@ class Pause:
 
     __slots__ = ("_asyncio_future_blocking", "_context", "_error", "_go_on", "_loop", "_waiters")
 
-    def __init__(self, waiters: Waiters, loop: AbstractEventLoop) -> None:
+    def __init__(self, waiters: Waiting, loop: AbstractEventLoop) -> None:
         self._waiters = waiters
         self._loop = loop
         self._asyncio_future_blocking = True
@@ -77,16 +78,19 @@ class Pause:
         self._go_on, self._context = _nobody, None
 
 
-class Waiters:
-    """Tasks that wait for something to happen. Every one checks its own predicate again."""
+class Waiting:
+    """Tasks that wait for something to happen. Every one checks its own predicate again.
 
-    __slots__ = ("_loop", "_spare", "_waiters")
+    Who inherits from this has the attributes: a class in C, which is inherited from as well, leaves no place for them.
+    """
 
-    def __init__(self) -> None:
-        self._loop = get_running_loop()
-        self._waiters: list[Pause] = []
-        # What a task has waited for that went on at once: it will be back, as a rule.
-        self._spare: Pause | None = None
+    if not TYPE_CHECKING:  # which would miss them below
+        __slots__ = ()
+
+    _loop: AbstractEventLoop
+    _waiters: list[Pause]
+    # What a task has waited for that went on at once: it will be back, as a rule.
+    _spare: Pause | None
 
     def pause(self) -> Pause:
         """What a task is to yield, so that it waits until it may look again."""
@@ -132,6 +136,24 @@ class Waiters:
             yield pause
             pause.forget_task()
         return result
+
+
+class Waiters(Waiting):
+    """The same, alone."""
+
+    __slots__ = ("_loop", "_spare", "_waiters")
+
+    def __init__(self) -> None:
+        self._loop = get_running_loop()
+        self._waiters = []
+        self._spare = None
+
+
+def clock_of(loop: AbstractEventLoop) -> Callable[[], float]:
+    """What tells the time of ``loop``: for asyncio's own loops what they ask, without asking them."""
+    # Not by vars(): a loop whose dictionary somebody has looked at is slower from then on.
+    is_own = getattr(loop.time, "__func__", None) is BaseEventLoop.time
+    return time.monotonic if is_own else loop.time
 
 
 def _nobody(_: Pause) -> None:

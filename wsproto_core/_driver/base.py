@@ -15,7 +15,7 @@ from .._errors import ConnectionClosed, LocalProtocolError, OutboxFull
 from .._events import Closed, CloseReport, Event, Fragment
 from .._protocol.closing import Closing
 from .._protocol.states import Phase
-from .._speedups import Inbox
+from .._speedups import Inbox, Traffic
 from .._types import Message, Receive, State, Timer
 from .arguments import check_type
 from .expansion import Decoding, Expanding
@@ -38,6 +38,9 @@ class EngineBase(Expanding):
         "_transport_ended", "work_size",
     )  # fmt: skip
 
+    #: Whether a subclass has methods of its own in place of those of :class:`Traffic`.
+    _stands_in: ClassVar[bool] = False
+
     def __init__(
         self, limits: Limits, timeouts: Timeouts, fragment_size: int, pipeline: PipelineSession | None, now: float
     ) -> None:
@@ -48,6 +51,7 @@ class EngineBase(Expanding):
         self._outbox: Outbox = Outbox(limits.outbox_size, fragment_size)
         self._closing = Closing(self._outbox.frames)
         super().__init__(self._closing, self._outbox.frames, now)
+        self.is_followed: bool = self._stands_in
         #: From how many bytes on the transforming of a message is handed out as work; ``None`` for never.
         self.work_size: int | None = None
         self._controls: Statistics | None = None  # of control frames, once there are any
@@ -56,6 +60,12 @@ class EngineBase(Expanding):
         self._parts_sent = 0
         self._cause: Timer | None = None  # the timer that made this side say goodbye
         self._transport_ended = self._abort = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._stands_in = any(
+            getattr(cls, name) is not method for name, method in vars(Traffic).items() if not name.startswith("_")
+        )
 
     # --- in, from the world -------------------------------------------------------------------------------------------
 

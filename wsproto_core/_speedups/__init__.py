@@ -1,7 +1,8 @@
-"""The hot code: the loops of incoming and outgoing frames, the inbox, the way of a message past them, and their leaves.
+"""The hot code: the loops of incoming and outgoing frames, the inbox, the way of a message past them, what links begin
+with, and their leaves.
 
-There are two of each, and they do the same. ``codec_py``, ``frames_py``, ``inbox_py``, ``traffic_py`` and ``leaves_py``
-are Python.
+There are two of each, and they do the same. ``codec_py``, ``frames_py``, ``inbox_py``, ``traffic_py``, ``link_py`` and
+``leaves_py`` are Python.
 ``codec_c`` and its like are the same sources, compiled, and ``leaves_c`` is native: these are used where they have been
 built, unless the environment says ``WSPROTO_CORE_PUREPYTHON=1``. Everything above imports from this package, never from
 the modules inside.
@@ -19,6 +20,7 @@ __all__ = [
     "FrameDecoder",
     "FrameQueue",
     "Inbox",
+    "LinkBase",
     "Messages",
     "Standing",
     "Traffic",
@@ -37,10 +39,12 @@ if IS_COMPILED:
     from .frames_c import FrameQueue
     from .inbox_c import Inbox
     from .leaves_c import FrameBuffer, Messages, apply_mask, complete_utf8, memory_of, ordinary_head, utf8_of
+    from .link_c import LinkBase
     from .traffic_c import Standing, Traffic
 else:
     from .codec_py import FrameDecoder
     from .frames_py import FrameQueue
     from .inbox_py import Inbox
     from .leaves_py import FrameBuffer, Messages, apply_mask, complete_utf8, memory_of, ordinary_head, utf8_of
+    from .link_py import LinkBase
     from .traffic_py import Standing, Traffic

@@ -18,7 +18,7 @@ cdef class Standing:
 cdef class Traffic:
     cdef public double _now, _last_activity, _last_life
     cdef public int64_t _bytes_received, _messages_received
-    cdef public bint _is_plain
+    cdef public bint _is_plain, is_followed
     cdef public Standing _standing
     cdef public FrameDecoder _decoder
     cdef public FrameQueue _frames
@@ -33,6 +33,7 @@ cdef class Traffic:
     cpdef message_at_hand(self)
     cpdef list data_to_send(self)
     cpdef next_deadline(self)
+    cdef bint _flows(self) except -1
     @cython.locals(decoder=FrameDecoder, events=list)
     cpdef list _decode_frames(self, data)
     cpdef list _with_undelivered(self, list events)

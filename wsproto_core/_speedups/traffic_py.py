@@ -61,6 +61,7 @@ class Traffic:
         "_standing",
         "_timers",
         "_undelivered",
+        "is_followed",
     )
 
     # What is seldom asked here is of a type that is known only above.
@@ -88,6 +89,9 @@ class Traffic:
         self._inbox: Inbox | None = None
         # Events that a verb has caused: the next *in* call returns them.
         self._undelivered: list[Event] = []
+        #: Whether something stands in for a method of this class, such as a recorder. If not, a link need not look the
+        #: method up, which takes longer than most of them.
+        self.is_followed: bool = False
 
     def receive_data(self, data: Buffer, now: float) -> list[Event]:
         """Take bytes from the transport; return what they mean, in order.
@@ -144,11 +148,15 @@ class Traffic:
         """Whether bytes go both ways, as nearly always: the transport is read, written, and left as it is, and there
         is no work.
         """
+        return Traffic._flows(self)
+
+    # --- behind -------------------------------------------------------------------------------------------------------
+
+    def _flows(self) -> bool:
+        """What :attr:`is_flowing` tells, as C calls it."""
         if not self._standing.is_open or (self._inbox is not None and not self._inbox.has_room):
             return False
         return self._backlog is None or not (self._backlog or self._outbox.encoding is not None)
-
-    # --- behind -------------------------------------------------------------------------------------------------------
 
     def _decode_frames(self, data: Buffer) -> list[Event]:
         """What ``data`` holds, dealt with."""

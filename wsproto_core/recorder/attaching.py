@@ -122,6 +122,7 @@ class Attachment:
     # --- coming and going ---------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
+        self.engine.is_followed = True
         for name in CALLS:
             method = getattr(self.engine, name, None)
             if method is not None:

@@ -183,3 +183,8 @@ def test_an_engine_that_crashes_has_its_last_input_noted() -> None:
     assert flight is not None
     assert (flight.entries[-1].do, flight.entries[-1].told) == ("accept", ("raised ZeroDivisionError",))
     assert replay(flight).departures == ("call 1, accept: nothing, and not raised ZeroDivisionError",)
+
+
+def test_a_recorded_engine_is_followed() -> None:
+    wire = opened(recorder([]))
+    assert wire.server.engine.is_followed

@@ -1,0 +1,203 @@
+"""What every read and every flush does with a transport and an engine; the same on both twins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.core.kit import BINARY, FIN, TEXT, frame
+from tests.core.twins import Twin
+from wsproto_core import Limits, Receive
+
+HELLO = frame(FIN | TEXT, b"hello", masked=True)
+NOW = 7.0
+
+
+class Transport:
+    """Takes what is written, until it breaks."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.breaks_behind = 100
+
+    def is_closing(self) -> bool:
+        return len(self.written) >= self.breaks_behind
+
+    def write(self, data: bytes | memoryview) -> None:
+        self.written.append(bytes(data))
+
+
+@pytest.fixture
+def engine(twin: Twin) -> Any:
+    """An open one, whose idle timer is for 61.0."""
+
+    class Engine(twin.traffic):  # type: ignore[name-defined,misc]  # one of two
+        def _receive_otherwise(self, data: bytes) -> list[Any]:
+            raise NotImplementedError
+
+        def _react_to_decoded(self, events: list[Any], controls: int) -> list[Any]:
+            raise NotImplementedError
+
+        def _answer_close(self) -> None:
+            raise NotImplementedError
+
+        def _batch_is_due(self) -> bool:
+            raise NotImplementedError
+
+    frames, standing = twin.frames(max_size=1000, max_payload=1 << 20), twin.standing()
+    frames.is_open = frames.is_direct = True
+    standing.is_open = standing.may_receive = standing.may_send = True
+    standing.owes_close_frame = False
+    engine = Engine(standing, frames, 1.0)
+    engine._decoder = twin.codec(masked=True, receive=Receive.MESSAGES, limits=Limits())
+    engine._is_plain = True
+    engine._control_rate = SimpleNamespace(is_spent=False)
+    engine._timers = SimpleNamespace(next_deadline=61.0)
+    return engine
+
+
+@pytest.fixture
+def link(twin: Twin, engine: Any) -> Any:
+    """One that has a transport, and notes what it asks of its adapter."""
+
+    class Link(twin.link):  # type: ignore[name-defined,misc]  # one of two
+        def __init__(self) -> None:
+            self.calls: list[object] = []
+            super().__init__(engine, self.deliver, lambda: NOW)
+            self.transport = Transport()
+            self.answer: Callable[[], object] = lambda: None
+
+        def deliver(self, events: list[Any]) -> None:
+            self.calls.append(events)
+            self.answer()
+
+        def wake_at_once(self) -> None:
+            self.calls.append("wake")
+
+        def _flush_later(self) -> None:
+            self.calls.append("flush later")
+
+        def _write_at_once(self, buffers: list[bytes | memoryview]) -> list[bytes | memoryview]:
+            self.calls.append(len(buffers))
+            return buffers[1:]
+
+        def _steer(self) -> None:
+            self.calls.append("steer")
+
+        def _arm(self, deadline: float) -> None:
+            self.calls.append(deadline)
+            self._timer: str | None = "timer"
+            self._fires_at = deadline
+
+        def _disarm(self) -> None:
+            self.calls.append("disarm")
+            self._timer = None
+
+    link = Link()
+    link.flush()
+    assert link.calls == [61.0]
+    link.calls.clear()
+    return link
+
+
+def test_what_is_read_is_delivered_and_what_it_provokes_leaves_in_one_write(link: Any, engine: Any) -> None:
+    def answer() -> None:
+        for _ in range(2):
+            assert engine.send_at_once("a")
+            link.flush_soon()
+
+    link.answer = answer
+    link.data_received(HELLO)
+    assert link.calls == [["hello"]]
+    assert link.transport.written == [frame(FIN | TEXT, b"a", masked=False) * 2]
+    assert link.now() == engine._now == NOW
+
+
+def test_who_waits_is_woken_by_events_and_by_nothing_else(link: Any) -> None:
+    link._waiters.append("somebody")
+    link.data_received(HELLO[:4])
+    assert link.calls == []
+    link.data_received(HELLO[4:])
+    assert link.calls == [["hello"], "wake"]
+
+
+def test_it_is_flushed_later_once(link: Any, engine: Any) -> None:
+    engine.send_at_once(b"b")
+    link.flush_soon()
+    link.flush_soon()
+    assert (link.calls, link.transport.written) == (["flush later"], [])
+    link.flush()
+    assert link.transport.written == [frame(FIN | BINARY, b"b", masked=False)]
+    link.flush_soon()
+    assert link.calls == ["flush later"] * 2
+
+
+@pytest.mark.parametrize("lacks", ["transport", "life"])
+def test_without_a_transport_nothing_is_taken(link: Any, engine: Any, lacks: str) -> None:
+    if lacks == "transport":
+        link.transport = None
+    else:
+        link.is_lost = True
+    engine.send_at_once(b"b")
+    link.flush()
+    assert engine.data_to_send() == [frame(FIN | BINARY, b"b", masked=False)]
+
+
+def test_a_full_transport_gets_no_more_and_is_steered_all_the_same(link: Any, engine: Any) -> None:
+    link._backlog = 5
+    link._is_reading = False
+    engine.send_at_once(b"b")
+    link.flush()
+    assert (link.transport.written, link.calls) == ([], ["steer"])
+    link._backlog = None
+    link.flush()
+    assert link.transport.written == [frame(FIN | BINARY, b"b", masked=False)]
+
+
+def test_several_buffers_go_in_one_call_as_far_as_can_be(link: Any, engine: Any) -> None:
+    large = b"x" * 70_000
+    engine.send_at_once(large)
+    link.flush()
+    assert link.calls == [2]
+    assert link.transport.written == [large]
+
+
+def test_a_broken_transport_is_left_alone(link: Any, engine: Any) -> None:
+    link.transport.breaks_behind = 0
+    link._is_reading = False
+    engine.send_at_once(b"b")
+    link.flush()
+    assert (link.transport.written, link.calls) == ([], [])
+
+
+def test_an_engine_that_does_not_flow_steers(link: Any, engine: Any) -> None:
+    engine._standing.is_open = False
+    link.flush()
+    assert link.calls == ["steer"]
+
+
+@pytest.mark.parametrize(("deadline", "calls"), [(62.0, []), (61.0, []), (60.0, [60.0]), (None, ["disarm"])], ids=str)
+def test_the_timer_is_set_where_a_deadline_is_earlier(
+    link: Any, engine: Any, deadline: float | None, calls: list[object]
+) -> None:
+    engine._timers.next_deadline = deadline
+    link.flush()
+    link.flush()
+    assert link.calls == calls
+
+
+def test_who_follows_an_engine_is_asked_instead(link: Any, engine: Any) -> None:
+    batches = [[b"first"], []]
+    engine.receive_data = lambda data, now: [(bytes(data), now)]
+    engine.data_to_send = lambda: batches.pop(0)
+    engine.next_deadline = lambda: 5.0
+    link.data_received(HELLO)
+    assert link.calls == [["hello"]]
+    link.calls.clear()
+    engine.is_followed = True
+    link.data_received(HELLO)
+    assert link.calls == [[(HELLO, NOW)], 5.0]
+    assert link.transport.written == [b"first"]

@@ -1,0 +1,25 @@
+"""C types for what links begin with: compiled with them, ``link_py.py`` becomes ``link_c``.
+
+The class is not final: a link is a :class:`LinkBase`.
+"""
+
+cimport cython
+
+from .traffic_c cimport Traffic
+
+
+cdef class LinkBase:
+    cdef public Traffic engine
+    cdef public object transport
+    cdef public bint is_lost, _flush_is_due, _is_reading
+    cdef public double _fires_at
+    cdef public list _waiters
+    cdef public object _backlog, _clock, _deliver, _timer
+
+    @cython.locals(events=list)
+    cpdef data_received(self, data)
+    cpdef flush_soon(self)
+    @cython.locals(engine=Traffic)
+    cpdef flush(self)
+    @cython.locals(engine=Traffic, buffers=list)
+    cdef bint _write(self) except -1

@@ -1,0 +1,3 @@
+from .link_py import LinkBase
+
+__all__ = ["LinkBase"]

@@ -1,0 +1,155 @@
+# cython: nonecheck=True
+"""The link between a transport and an engine: what every read and every flush does, on every runtime.
+
+:class:`LinkBase` is what the link of an adapter begins with. It does what there is to do while messages flow, and
+leaves everything else to the adapter: it calls what it was given, and knows no runtime.
+
+This file runs in Python and, compiled with the C types of ``link_c.pxd``, as ``link_c``.
+
+What lives here: the way from what was read to what is written. What must not: sockets, timers, and how anybody waits.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from .traffic_py import Traffic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .._events import Event
+    from .._types import Buffer
+
+__all__ = ["LinkBase"]
+
+
+class LinkBase:
+    """Carries bytes between a transport and ``engine``, and hands every batch of events to ``deliver``. For authors of
+    adapters.
+
+    ``clock`` tells the engine's time. ``transport``, once there is one, has ``write(data)`` and ``is_closing()``.
+    """
+
+    __slots__ = (
+        "_backlog",
+        "_clock",
+        "_deliver",
+        "_fires_at",
+        "_flush_is_due",
+        "_is_reading",
+        "_timer",
+        "_waiters",
+        "engine",
+        "is_lost",
+        "transport",
+    )
+
+    # Of types that only an adapter knows.
+    engine: Any
+    transport: Any
+    _timer: Any
+
+    def __init__(self, engine: Any, deliver: Callable[[Sequence[Event]], None], clock: Callable[[], float]) -> None:
+        #: The engine, which is a :class:`Traffic`.
+        self.engine = engine
+        #: The transport; ``None`` before there is one.
+        self.transport = None
+        #: Whether the transport is gone: then nothing is written any more.
+        self.is_lost: bool = False
+        self._clock = clock
+        self._deliver = deliver
+        # Who waits for input. Whoever looks after them keeps this up to date.
+        self._waiters: list[Any] = []
+        # Whether the transport is read, as far as the engine has been asked.
+        self._is_reading: bool = True
+        self._flush_is_due: bool = False
+        # What wakes this link in time, and when: ``None`` while there is no deadline.
+        self._timer = None
+        self._fires_at: float = 0.0
+        # Bytes in the transport when it asked to pause; ``None`` while it takes more.
+        self._backlog: int | None = None
+
+    def now(self) -> float:
+        """The engine's clock."""
+        return self._clock()
+
+    def data_received(self, data: Buffer) -> None:
+        """Take bytes that have come."""
+        engine, now = self.engine, self._clock()
+        # What is called by its class is not looked up, where this is compiled.
+        events = engine.receive_data(data, now) if engine.is_followed else Traffic.receive_data(engine, data, now)
+        if events:
+            self._flush_is_due = True  # what the events provoke leaves in one write, below
+            self._deliver(events)
+            if self._waiters:
+                self.wake_at_once()
+        LinkBase.flush(self)
+
+    def flush_soon(self) -> None:
+        """Flush once, before the runtime looks at its sockets again: what one turn sends leaves in one write."""
+        if not self._flush_is_due:
+            self._flush_is_due = True
+            self._flush_later()
+
+    def flush(self) -> None:
+        """Write what the engine has to say, and do with the transport what it wants."""
+        self._flush_is_due = False
+        engine = self.engine
+        if self.transport is None or self.is_lost or not self._write():
+            return
+        flows = (
+            engine.is_flowing if engine.is_followed else Traffic._flows(engine)  # pyright: ignore[reportPrivateUsage]  # as C knows it
+        )
+        if not ((flows and self._is_reading) or self._steer()):
+            return
+        deadline = engine.next_deadline() if engine.is_followed else Traffic.next_deadline(engine)
+        if deadline is None:
+            if self._timer is not None:
+                self._disarm()
+        elif self._timer is None or deadline < self._fires_at:
+            self._arm(deadline)
+
+    # --- behind -------------------------------------------------------------------------------------------------------
+
+    def _write(self) -> bool:
+        """Write what the engine has to say, as far as the transport takes more; return whether it may go on."""
+        transport, engine = self.transport, self.engine
+        while self._backlog is None:
+            buffers = engine.data_to_send() if engine.is_followed else Traffic.data_to_send(engine)
+            if not buffers:
+                break
+            if len(buffers) > 1:
+                buffers = self._write_at_once(buffers)
+            for buffer in buffers:  # one by one: on CPython 3.12 and 3.13 asyncio's writelines() never asks to pause
+                if transport.is_closing():  # it broke: asyncio complains of who goes on writing
+                    return False
+                transport.write(buffer)
+        return True
+
+    # --- what else there is, for the adapter --------------------------------------------------------------------------
+
+    @abstractmethod
+    def wake_at_once(self) -> None:
+        """Let everybody who waits look again, and do what they have to do, before this returns."""
+
+    @abstractmethod
+    def _flush_later(self) -> None:
+        """Call :meth:`flush` before the runtime looks at its sockets again."""
+
+    @abstractmethod
+    def _write_at_once(self, buffers: list[bytes | memoryview]) -> list[bytes | memoryview]:
+        """Write several buffers in one call, if that can be; return what is left of them."""
+
+    @abstractmethod
+    def _steer(self) -> bool:
+        """Do with the transport what the engine wants, besides writing; return whether deadlines still matter."""
+
+    @abstractmethod
+    def _arm(self, deadline: float) -> None:
+        """Let the timer fire at ``deadline``, which is earlier than it would."""
+
+    @abstractmethod
+    def _disarm(self) -> None:
+        """Let no timer fire."""
