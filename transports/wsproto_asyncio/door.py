@@ -22,7 +22,8 @@ from .transports import Adopt, adopt, chosen_adopt
 __all__ = ["StreamServing"]
 
 _P = TypeVar("_P", bound=StreamPeer[Any])
-#: So many connections are watched by the loop itself, which takes a microsecond less for a message that comes alone.
+#: So many open connections are watched by the loop itself, which takes a microsecond less for a message that comes
+#: alone. The others come and go for seven less.
 _FEW: Final = 4
 
 
