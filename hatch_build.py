@@ -31,7 +31,7 @@ HOT = Path("wsproto_core") / "_speedups"
 #: What is compiled as it is, and what lies beside it.
 NATIVE = ("leaves_c.pyx", "leaves_c.pxd", "leaves.h")
 #: What is written in Python and compiled with the C types of a ``.pxd``: the source ``X_py.py`` becomes ``X_c``.
-TYPED = ("codec", "frames", "inbox", "traffic")
+TYPED = ("codec", "frames", "inbox", "inflating", "traffic")
 EXTENSIONS = ("leaves_c.pyx", *(f"{name}_c.py" for name in TYPED))
 
 #: Compiled, the hot code calls what else is compiled, and the native leaves, instead of what is in Python.

@@ -1,10 +1,10 @@
-"""The hot code: the loops of incoming and outgoing frames, the inbox, the way of a message past them, and their leaves.
+"""The hot code: the loops of incoming and outgoing frames, the inbox, the way of a message past them, how a short one
+is inflated, and their leaves.
 
-There are two of each, and they do the same. ``codec_py``, ``frames_py``, ``inbox_py``, ``traffic_py`` and ``leaves_py``
-are Python.
-``codec_c`` and its like are the same sources, compiled, and ``leaves_c`` is native: these are used where they have been
-built, unless the environment says ``WSPROTO_CORE_PUREPYTHON=1``. Everything above imports from this package, never from
-the modules inside.
+There are two of each, and they do the same. ``codec_py``, ``frames_py``, ``inbox_py``, ``inflating_py``, ``traffic_py``
+and ``leaves_py`` are Python. ``codec_c`` and its like are the same sources, compiled, and ``leaves_c`` is native: these
+are used where they have been built, unless the environment says ``WSPROTO_CORE_PUREPYTHON=1``. Everything above imports
+from this package, never from the modules inside.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ __all__ = [
     "FrameDecoder",
     "FrameQueue",
     "Inbox",
+    "Inflating",
     "Messages",
     "Standing",
     "Traffic",
@@ -35,11 +36,13 @@ if IS_COMPILED:
     from .codec_c import FrameDecoder
     from .frames_c import FrameQueue
     from .inbox_c import Inbox
+    from .inflating_c import Inflating
     from .leaves_c import FrameBuffer, Messages, apply_mask, complete_utf8, memory_of, utf8_of
     from .traffic_c import Standing, Traffic
 else:
     from .codec_py import FrameDecoder
     from .frames_py import FrameQueue
     from .inbox_py import Inbox
+    from .inflating_py import Inflating
     from .leaves_py import FrameBuffer, Messages, apply_mask, complete_utf8, memory_of, utf8_of
     from .traffic_py import Standing, Traffic
