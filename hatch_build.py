@@ -51,7 +51,7 @@ class HotCode(NamedTuple):  # a dataclass looks for its module, and hatchling ru
 OF_CORE = HotCode(
     Path("wsproto_core", "_speedups"),
     native=("leaves_c.pyx", "leaves_c.pxd", "leaves.h"),
-    typed=("codec", "frames", "inbox", "traffic", "link"),
+    typed=("codec", "frames", "inbox", "inflating", "traffic", "link"),
 )
 OF_ASYNCIO = HotCode(
     Path("transports", "wsproto_asyncio", "_speedups"), native=("leaves_c.pyx", "leaves_c.pxd"), typed=("traffic",)

@@ -18,6 +18,7 @@ from wsproto_core._speedups import (
     codec_py,
     frames_py,
     inbox_py,
+    inflating_py,
     leaves_py,
     link_py,
     traffic_py,
@@ -73,11 +74,13 @@ class Leaves(Protocol):
 
 @dataclass(frozen=True)
 class Twin:
-    """The loops of incoming and of outgoing frames, the inbox, the way past them, and their leaves."""
+    """The loops of incoming and of outgoing frames, the inbox, the way past them, how a short message is
+    inflated, and their leaves."""
 
     codec: type[FrameDecoder]
     frames: type[FrameQueue]
     inbox: type[Inbox]
+    inflating: Any  # the class, of which permessage-deflate is made
     traffic: Any  # the class, of which engines are made
     standing: type[Standing]
     link: Any  # the class, of which links are made
@@ -89,6 +92,7 @@ def in_python() -> Twin:
         codec_py.FrameDecoder,
         frames_py.FrameQueue,
         inbox_py.Inbox,
+        inflating_py.Inflating,
         traffic_py.Traffic,
         traffic_py.Standing,
         link_py.LinkBase,
@@ -99,7 +103,7 @@ def in_python() -> Twin:
 def compiled() -> Twin:
     """The compiled twin; skips, or fails in CI, where it has not been built."""
     try:
-        from wsproto_core._speedups import codec_c, frames_c, inbox_c, leaves_c, link_c, traffic_c
+        from wsproto_core._speedups import codec_c, frames_c, inbox_c, inflating_c, leaves_c, link_c, traffic_c
     except ImportError as error:
         if in_ci():
             raise
@@ -108,6 +112,7 @@ def compiled() -> Twin:
         codec_c.FrameDecoder,
         frames_c.FrameQueue,
         inbox_c.Inbox,
+        inflating_c.Inflating,
         traffic_c.Traffic,
         traffic_c.Standing,
         link_c.LinkBase,

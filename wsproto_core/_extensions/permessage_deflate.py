@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from .._config import Limits
 from .._errors import RemoteProtocolError
+from .._speedups import Inflating
 from .._types import Buffer, Role
 from .._violations import Violation
 from .base import Extension, MessageTransform, Parameters
@@ -212,11 +213,6 @@ def check_range(name: str, value: object, least: int, most: int | None) -> None:
         raise ValueError(f"{name} must be {limit}, not {value!r}")
 
 
-#: The end of every flush, which the wire does without (RFC 7692 §7.2.1).
-_TAIL: Final = b"\x00\x00\xff\xff"
-#: The same, and empty blocks behind it: where a block may begin they are nothing. Anywhere else they give output or
-#: make no sense. They are many, because within the table of codes that a block begins with it takes some to tell.
-_EMPTY_BLOCKS: Final = _TAIL + 32 * (b"\x00" + _TAIL)
 #: Compressed bytes inflated at a time. zlib copies what follows a block with BFINAL: in small steps that stays linear,
 #: and as the steps are counted from the start of the message, a verdict does not depend on how the bytes arrived.
 _STEP: Final = 4096
@@ -226,38 +222,33 @@ RATIO_FREE: Final = 16 * 1024 * 1024
 _MOST: Final = 2**31 - 1
 
 
-class DeflateTransform(MessageTransform):
+class DeflateTransform(Inflating, MessageTransform):
     """One connection's permessage-deflate: a compressor and an inflater, each created for the first message it sees."""
 
     __slots__ = (
-        "_compressed",
         "_compressor",
         "_config",
         "_fed",
         "_inflated",
-        "_inflater",
         "_limits",
         "_own_bits",
         "_own_restarts",
         "_peer_bits",
-        "_peer_restarts",
-        "_room",
     )
 
     reserved_bits: ClassVar[int] = 0x40  # RFC 7692 §6: RSV1
 
     def __init__(self, config: PerMessageDeflate, agreed: _Agreed, role: Role, limits: Limits) -> None:
+        self._peer_bits, is_restarting = agreed.of(Role.CLIENT if role is Role.SERVER else Role.SERVER)
+        # The ratio is not judged yet in the first step.
+        room = 0 if limits.message_size is None else min(limits.message_size + 1, _MOST)
+        super().__init__(room, is_restarting=is_restarting, fault=zlib.error)
         self._config = config
         self._limits = limits
         self._own_bits, self._own_restarts = agreed.of(role)
-        self._peer_bits, self._peer_restarts = agreed.of(Role.CLIENT if role is Role.SERVER else Role.SERVER)
         self._compressor: _Compress | None = None
         self._fed = False  # whether the outgoing message has had any bytes yet
-        self._inflater: _Decompress | None = None
-        # How much the first step of a message may inflate to, its ratio not being judged yet; 0 for any.
-        self._room = 0 if limits.message_size is None else min(limits.message_size + 1, _MOST)
-        self._compressed = 0  # bytes of the incoming message
-        self._inflated = 0
+        self._inflated = 0  # bytes that the incoming message has become
 
     def wants(self, size: int, compress: bool | None) -> bool:
         """The caller's wish, or else whether the message reaches ``PerMessageDeflate.threshold``."""
@@ -277,31 +268,6 @@ class DeflateTransform(MessageTransform):
         self._fed = not final
         compressed = self._compressor.compress(data)
         return compressed + self._flush(self._compressor) if final else compressed
-
-    def decode(self, data: Buffer, final: bool) -> bytes:
-        """Inflate a piece, all of it; memory stays within the limits while zlib is at work.
-
-        Violations: ``INFLATED_TOO_BIG``, ``INFLATE_RATIO``, ``CORRUPT_COMPRESSION``. Corrupt is also a message that
-        ends within a block: its end is missing. RFC 7692 §7.2.2 does not say so and many implementations deliver
-        what there is. Blocks with BFINAL may stand anywhere (RFC 7692 §7.2.1, §7.2.3.4); as in any DEFLATE data,
-        what follows one starts with an empty window, and has to be DEFLATE as well. A message that stops at such a
-        block, or has no bytes at all, lacks the empty block that RFC 7692 §7.2.1 wants at its end but nothing else,
-        and is taken.
-        """
-        try:
-            if not final or self._compressed or not 0 < len(data) <= _STEP:
-                return self._decode_in_steps(data, final)
-            inflater = self._inflater or self._new_inflater()
-            inflated = inflater.decompress(data, self._room)
-            if inflater.eof or len(inflated) == self._room:
-                self._compressed = len(data)
-                inflated = self._counted(inflated)
-                self._finish()
-            else:
-                self._end_message(inflater)
-        except zlib.error as error:
-            raise RemoteProtocolError(Violation.CORRUPT_COMPRESSION, str(error)) from None
-        return inflated
 
     def _new_compressor(self) -> _Compress:
         config = self._config
@@ -330,6 +296,12 @@ class DeflateTransform(MessageTransform):
         yield view[:first]
         for start in range(first, len(view), _STEP):
             yield view[start : start + _STEP]
+
+    def _decode_on(self, inflated: bytes, size: int) -> bytes:
+        self._compressed = size
+        inflated = self._counted(inflated)
+        self._finish()
+        return inflated
 
     def _inflate(self, step: Buffer) -> bytes:
         self._compressed += len(step)
@@ -386,11 +358,3 @@ class DeflateTransform(MessageTransform):
         if self._compressed and self._inflater is not None:
             self._end_message(self._inflater)
         self._compressed = self._inflated = 0
-
-    def _end_message(self, inflater: _Decompress) -> None:
-        """Feed what the sender took away, and see that a block may begin there (RFC 7692 §7.2.2)."""
-        # A block with BFINAL that needed some of these bytes has left the others unused.
-        if inflater.decompress(_EMPTY_BLOCKS, 1) or inflater.eof:
-            raise RemoteProtocolError(Violation.CORRUPT_COMPRESSION, "the message ends within a block")
-        if self._peer_restarts:
-            self._inflater = None  # RFC 7692 §7.1.1

@@ -1,11 +1,9 @@
 """The hot code: the loops of incoming and outgoing frames, the inbox, the way of a message past them, what links begin
-with, and their leaves.
+with, how a short message is inflated, and their leaves.
 
-There are two of each, and they do the same. ``codec_py``, ``frames_py``, ``inbox_py``, ``traffic_py``, ``link_py`` and
-``leaves_py`` are Python.
-``codec_c`` and its like are the same sources, compiled, and ``leaves_c`` is native: these are used where they have been
-built, unless the environment says ``WSPROTO_CORE_PUREPYTHON=1``. Everything above imports from this package, never from
-the modules inside.
+There are two of each, and they do the same. ``X_py`` is Python. ``X_c`` is the same source, compiled, and ``leaves_c`` is
+native: these are used where they have been built, unless the environment says ``WSPROTO_CORE_PUREPYTHON=1``. Everything
+above imports from this package, never from the modules inside.
 """
 
 from __future__ import annotations
@@ -20,6 +18,7 @@ __all__ = [
     "FrameDecoder",
     "FrameQueue",
     "Inbox",
+    "Inflating",
     "LinkBase",
     "Messages",
     "Standing",
@@ -38,6 +37,7 @@ if IS_COMPILED:
     from .codec_c import FrameDecoder
     from .frames_c import FrameQueue
     from .inbox_c import Inbox
+    from .inflating_c import Inflating
     from .leaves_c import FrameBuffer, Messages, apply_mask, complete_utf8, memory_of, ordinary_head, utf8_of
     from .link_c import LinkBase
     from .traffic_c import Standing, Traffic
@@ -45,6 +45,7 @@ else:
     from .codec_py import FrameDecoder
     from .frames_py import FrameQueue
     from .inbox_py import Inbox
+    from .inflating_py import Inflating
     from .leaves_py import FrameBuffer, Messages, apply_mask, complete_utf8, memory_of, ordinary_head, utf8_of
     from .link_py import LinkBase
     from .traffic_py import Standing, Traffic

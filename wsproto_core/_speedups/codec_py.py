@@ -14,7 +14,7 @@ What lives here: RFC 6455 §5 as a receiver must enforce it. What must not: the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from .._codes import is_wire_code
 from .._errors import RemoteProtocolError
@@ -25,8 +25,15 @@ from .leaves_py import MessageBuffer, complete_utf8, memory_of, unmask, unmask_t
 
 if TYPE_CHECKING:
     from .._config import Limits
-    from .._extensions.base import MessageTransform
     from .._types import Buffer
+
+    class Transform(Protocol):
+        """What the frame loop asks of an extension's ``MessageTransform``."""
+
+        reserved_bits: ClassVar[int]
+
+        def decode(self, data: Buffer, final: bool) -> bytes: ...
+
 
 __all__ = ["FrameDecoder"]
 
@@ -109,9 +116,7 @@ class FrameDecoder:
         "undecoded",
     )
 
-    def __init__(
-        self, *, masked: bool, receive: Receive, limits: Limits, transforms: Sequence[MessageTransform] = ()
-    ) -> None:
+    def __init__(self, *, masked: bool, receive: Receive, limits: Limits, transforms: Sequence[Transform] = ()) -> None:
         #: How many control frames the next batch may contain; ``None`` for any number. Set by the caller.
         self.control_allowance: int | None = None
         self.controls = 0
@@ -141,12 +146,12 @@ class FrameDecoder:
         self._control_payload = b""
         # The message that is being received.
         self._in_message = False
-        self._active: tuple[MessageTransform, ...] = ()
+        self._active: tuple[Transform, ...] = ()
         self._message = MessageBuffer(False)
         self._received = 0
         self._frames = 0
 
-    def _expect(self, transforms: Sequence[MessageTransform]) -> None:
+    def _expect(self, transforms: Sequence[Transform]) -> None:
         """Messages may have gone through ``transforms``."""
         self._transforms = tuple(reversed(transforms))
         self._reserved_bits = 0
@@ -386,7 +391,7 @@ class FrameDecoder:
             self._active = self._transforms_for(first)
         self._frames += 1
 
-    def _transforms_for(self, first: int) -> tuple[MessageTransform, ...]:
+    def _transforms_for(self, first: int) -> tuple[Transform, ...]:
         """The transforms that a message with this first byte went through."""
         if first & self._reserved_bits == self._reserved_bits:
             return self._transforms

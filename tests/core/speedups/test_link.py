@@ -66,6 +66,7 @@ def link(twin: Twin, engine: Any) -> Any:
     class Link(twin.link):  # type: ignore[name-defined,misc]  # one of two
         def __init__(self) -> None:
             self.calls: list[object] = []
+            self.goes_on = True
             super().__init__(engine, self.deliver, lambda: NOW)
             self.transport = Transport()
             self.answer: Callable[[], object] = lambda: None
@@ -84,8 +85,9 @@ def link(twin: Twin, engine: Any) -> Any:
             self.calls.append(len(buffers))
             return buffers[1:]
 
-        def _steer(self) -> None:
+        def _steer(self) -> bool:
             self.calls.append("steer")
+            return self.goes_on
 
         def _arm(self, deadline: float) -> None:
             self.calls.append(deadline)
@@ -177,6 +179,16 @@ def test_an_engine_that_does_not_flow_steers(link: Any, engine: Any) -> None:
     engine._standing.is_open = False
     link.flush()
     assert link.calls == ["steer"]
+
+
+def test_what_is_about_to_end_needs_no_timer(link: Any, engine: Any) -> None:
+    link._is_reading = link.goes_on = False
+    engine._timers.next_deadline = 60.0
+    link.flush()
+    assert link.calls == ["steer"]
+    link.goes_on = True
+    link.flush()
+    assert link.calls == ["steer", "steer", 60.0]
 
 
 @pytest.mark.parametrize(("deadline", "calls"), [(62.0, []), (61.0, []), (60.0, [60.0]), (None, ["disarm"])], ids=str)

@@ -1,0 +1,3 @@
+from .inflating_py import Inflating
+
+__all__ = ["Inflating"]
