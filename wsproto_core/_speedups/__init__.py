@@ -1,7 +1,7 @@
 """The hot code: the loops of incoming and outgoing frames, the inbox, the way of a message past them, what links begin
 with, how a short message is inflated, and their leaves.
 
-There are two of each, and they do the same. ``X_py`` is Python. ``X_c`` is the same source, compiled, and ``leaves_c`` is
+There are two of each, which do the same. ``X_py`` is Python. ``X_c`` is the same source, compiled, and ``leaves_c`` is
 native: these are used where they have been built, unless the environment says ``WSPROTO_CORE_PUREPYTHON=1``. Everything
 above imports from this package, never from the modules inside.
 """
