@@ -40,7 +40,7 @@ include = */_speedups/*_c.*
 fail_under = 100
 show_missing = true
 exclude_lines =
-    ^\s+from \.
+    ^\s+from [.\w]+ import
     except MemoryError:
     the bytes are gone already
     ^\s+raise$

@@ -6,15 +6,25 @@ What lives here has no behaviour. Anything that computes something belongs in a 
 from __future__ import annotations
 
 from enum import Enum, IntEnum, unique
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, Protocol, TypeAlias
 
-__all__ = ["Buffer", "Drop", "Initiator", "Message", "Opcode", "Receive", "Role", "State", "Timer", "Word"]
+__all__ = ["Buffer", "Drop", "Initiator", "Message", "Opcode", "Receive", "Role", "State", "Timer", "Transform", "Word"]
 
 #: A WebSocket message: text is ``str``, binary is ``bytes``. Nothing is wrapped.
 Message: TypeAlias = str | bytes
 
 #: What a caller may hand in as binary data.
 Buffer: TypeAlias = bytes | bytearray | memoryview
+
+
+class Transform(Protocol):
+    """What the frame loop asks of an extension's ``MessageTransform``."""
+
+    reserved_bits: ClassVar[int]
+
+    def decode(self, data: Buffer, final: bool) -> bytes:
+        """The payload as it was sent."""
+        ...
 
 
 class Word(Enum):

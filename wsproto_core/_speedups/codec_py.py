@@ -14,7 +14,7 @@ What lives here: RFC 6455 §5 as a receiver must enforce it. What must not: the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from .._codes import is_wire_code
 from .._errors import RemoteProtocolError
@@ -25,14 +25,7 @@ from .leaves_py import MessageBuffer, complete_utf8, memory_of, unmask, unmask_t
 
 if TYPE_CHECKING:
     from .._config import Limits
-    from .._types import Buffer
-
-    class Transform(Protocol):
-        """What the frame loop asks of an extension's ``MessageTransform``."""
-
-        reserved_bits: ClassVar[int]
-
-        def decode(self, data: Buffer, final: bool) -> bytes: ...
+    from .._types import Buffer, Transform
 
 
 __all__ = ["FrameDecoder"]

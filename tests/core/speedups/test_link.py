@@ -30,9 +30,9 @@ class Transport:
         self.written.append(bytes(data))
 
 
-@pytest.fixture
-def engine(twin: Twin) -> Any:
-    """An open one, whose idle timer is for 61.0."""
+@pytest.fixture(params=["alone", "followed"])
+def engine(twin: Twin, request: pytest.FixtureRequest) -> Any:
+    """An open one, whose idle timer is for 61.0. Followed by somebody or not, it is asked the same."""
 
     class Engine(twin.traffic):  # type: ignore[name-defined,misc]  # one of two
         def _receive_otherwise(self, data: bytes) -> list[Any]:
@@ -54,6 +54,7 @@ def engine(twin: Twin) -> Any:
     engine = Engine(standing, frames, 1.0)
     engine._decoder = twin.codec(masked=True, receive=Receive.MESSAGES, limits=Limits())
     engine._is_plain = True
+    engine.is_followed = request.param == "followed"
     engine._control_rate = SimpleNamespace(is_spent=False)
     engine._timers = SimpleNamespace(next_deadline=61.0)
     return engine
@@ -206,10 +207,12 @@ def test_who_follows_an_engine_is_asked_instead(link: Any, engine: Any) -> None:
     engine.receive_data = lambda data, now: [(bytes(data), now)]
     engine.data_to_send = lambda: batches.pop(0)
     engine.next_deadline = lambda: 5.0
+    engine.is_followed = False
     link.data_received(HELLO)
     assert link.calls == [["hello"]]
     link.calls.clear()
     engine.is_followed = True
+    link._waiters.append("somebody")
     link.data_received(HELLO)
-    assert link.calls == [[(HELLO, NOW)], 5.0]
+    assert link.calls == [[(HELLO, NOW)], "wake", 5.0]
     assert link.transport.written == [b"first"]
