@@ -52,7 +52,8 @@ class Binding(Waiters):
         """Send a message, if there is nothing else to do for it; return whether it was. Only for those who do not hold
         the lock.
         """
-        self.give_way()
+        if self._turnstile.locked():  # asked here, it costs no call
+            self.give_way()
         with self.lock:
             stream = self.stream
             if not self.engine.send_at_once(message):

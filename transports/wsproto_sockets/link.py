@@ -169,11 +169,14 @@ class Link(Binding):
         self.untaken += len(events)
         if self.untaken > 1:
             self._reader, self._uncorked_at = get_ident(), now
-        return self._deliver(events)
+        others = self.engine.gather(events)
+        return self._tell(others) if others else False
 
     def _deliver(self, events: Sequence[Event]) -> bool:
         """Take a batch of the engine's events; return whether there was anything in it but messages."""
-        others = self.engine.gather(events)
+        return self._tell(self.engine.gather(events))
+
+    def _tell(self, others: Sequence[Event]) -> bool:
         for event in others:
             self._note(event)
         return bool(others)
@@ -262,13 +265,14 @@ class Link(Binding):
             self.flush()
         self._is_left_to_reader = self._is_reading = True
         data, error = None, None
-        self.lock.release()
         try:
+            self.lock.release()
             data = stream.wait(timeout)
         except OSError as failure:
             error = failure
         finally:
-            self.come_first()
+            if not self.lock.acquire(False):
+                self.come_first()
             self._is_reading = False
             self._has_read = True
             if self._waiting:

@@ -140,8 +140,7 @@ class EngineBase(Expanding):
 
     # --- pull-style reception -----------------------------------------------------------------------------------------
 
-    def gather(self, events: Sequence[Event]) -> list[Event]:
-        """Move the messages of a batch into the inbox; return the other events."""
+    def _gather_otherwise(self, events: Sequence[Event]) -> list[Event]:
         inbox = self._inbox
         if inbox is None:
             inbox = self._inbox = Inbox(self._limits.inbox_size)

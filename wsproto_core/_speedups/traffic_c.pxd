@@ -30,6 +30,8 @@ cdef class Traffic:
     cpdef list receive_data(self, data, double now)
     cpdef bint send_at_once(self, message) except -1
     cpdef bint pass_frame(self, bytes frame) except -1
+    @cython.locals(inbox=Inbox)
+    cpdef list gather(self, events)
     cpdef message_at_hand(self)
     cpdef list data_to_send(self)
     cpdef next_deadline(self)

@@ -20,6 +20,8 @@ from .frames_py import FrameQueue
 from .inbox_py import Inbox
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .._events import Event, Fragment
     from .._types import Buffer, Message
 
@@ -118,6 +120,11 @@ class Traffic:
         """
         return self._frames.pass_frame(frame)
 
+    def gather(self, events: Sequence[Event]) -> list[Event]:
+        """Move the messages of a batch into the inbox; return the other events."""
+        inbox = self._inbox
+        return self._gather_otherwise(events) if inbox is None or not inbox.has_room else inbox.gather(events)
+
     def message_at_hand(self) -> Message | Fragment | None:
         """Take the oldest message of the inbox, if that changes nothing else: then no reading goes on because of it."""
         return None if self._inbox is None else self._inbox.at_hand()
@@ -186,6 +193,10 @@ class Traffic:
     @abstractmethod
     def _react_to_decoded(self, events: list[Event], controls: int) -> list[Event]:
         """Deal with what was decoded; ``controls`` of it were control frames."""
+
+    @abstractmethod
+    def _gather_otherwise(self, events: Sequence[Event]) -> list[Event]:
+        """Gather ``events`` where there is no inbox yet, or no room in it."""
 
     @abstractmethod
     def _answer_close(self) -> None:

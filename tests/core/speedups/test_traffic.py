@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, Protocol
 
@@ -44,6 +44,7 @@ class Engine(Protocol):
     def receive_data(self, data: Buffer, now: float) -> list[Any]: ...
     def send_at_once(self, message: str | Buffer) -> bool: ...
     def pass_frame(self, frame: bytes) -> bool: ...
+    def gather(self, events: Sequence[Any]) -> list[Any]: ...
     def message_at_hand(self) -> object: ...
     def data_to_send(self) -> list[bytes | memoryview]: ...
     def next_deadline(self) -> float | None: ...
@@ -76,6 +77,10 @@ def new(twin: Twin) -> Callable[[], Engine]:
         def _react_to_decoded(self, events: list[Any], controls: int) -> list[Any]:
             self.asked.append(controls)
             return [*events, "reacted"]
+
+        def _gather_otherwise(self, events: Sequence[Any]) -> list[Any]:
+            self.asked.append(events)
+            return ["gathered"]
 
         def _answer_close(self) -> None:
             self.asked.append("answer close")
@@ -160,6 +165,20 @@ def test_a_message_is_at_hand_once_it_waits(engine: Engine, twin: Twin) -> None:
     engine._inbox = twin.inbox(1000)
     engine._inbox.gather(["hello"])
     assert [engine.message_at_hand(), engine.message_at_hand()] == ["hello", None]
+
+
+def test_messages_go_into_an_inbox_that_has_room_and_all_else_is_for_the_engine(engine: Engine, twin: Twin) -> None:
+    engine._inbox = twin.inbox(60)
+    assert engine.gather(["hello", Ping(b"?")]) == [Ping(b"?")]
+    assert (engine.asked, len(engine._inbox)) == ([], 1)
+    assert engine.gather(["no room is left behind it"]) == []
+    assert engine.gather(["more"]) == ["gathered"]
+    assert (engine.asked, len(engine._inbox)) == ([["more"]], 2)
+
+
+def test_without_an_inbox_the_engine_gathers(engine: Engine) -> None:
+    assert engine.gather(["hello"]) == ["gathered"]
+    assert (engine.asked, engine._inbox) == ([["hello"]], None)
 
 
 # --- out ----------------------------------------------------------------------------------------------------------
