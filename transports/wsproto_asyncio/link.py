@@ -53,6 +53,8 @@ class Link(Waiting, LinkBase, asyncio.BufferedProtocol):
 
     #: Where an operator is told what went wrong.
     log: ClassVar[Log] = logging.getLogger("wsproto_asyncio")
+    #: The loop's transport, or our own; ``None`` before there is one.
+    transport: Any
 
     def __init__(self, engine: ByteEngine, deliver: Callable[[Sequence[Event]], None]) -> None:
         self._loop = asyncio.get_running_loop()
