@@ -11,6 +11,7 @@ import pytest
 
 from tools.prepare_peers import in_ci
 from wsproto_core._speedups import (
+    Delivery,
     FrameDecoder,
     FrameQueue,
     Inbox,
@@ -84,6 +85,7 @@ class Twin:
     traffic: Any  # the class, of which engines are made
     standing: type[Standing]
     link: Any  # the class, of which links are made
+    delivery: type[Delivery]
     leaves: Leaves
 
 
@@ -96,6 +98,7 @@ def in_python() -> Twin:
         traffic_py.Traffic,
         traffic_py.Standing,
         link_py.LinkBase,
+        link_py.Delivery,
         leaves_py,
     )
 
@@ -116,6 +119,7 @@ def compiled() -> Twin:
         traffic_c.Traffic,
         traffic_c.Standing,
         link_c.LinkBase,
+        link_c.Delivery,
         leaves_c,
     )
 

@@ -53,7 +53,7 @@ class Link(Waiting, LinkBase, asyncio.BufferedProtocol):
 
     #: Where an operator is told what went wrong.
     log: ClassVar[Log] = logging.getLogger("wsproto_asyncio")
-    #: A :data:`_Transport`; ``None`` before there is one.
+    #: The loop's transport, or our own; ``None`` before there is one.
     transport: Any
 
     def __init__(self, engine: ByteEngine, deliver: Callable[[Sequence[Event]], None]) -> None:

@@ -18,8 +18,8 @@ from wsproto_core import (
     ByteEngine,
     ClientConnection,
     Closed,
+    Delivery,
     Event,
-    Fragment,
     Log,
     Message,
     Messages,
@@ -36,8 +36,6 @@ from .listener import Listener
 __all__ = ["DatagramLink", "StreamPeer", "TcpPeer", "UdpPeer", "WebSocket"]
 
 _E = TypeVar("_E", bound=ByteEngine)
-#: As a tuple, because a union is slower and this is asked for every message.
-_MESSAGE_TYPES: Final = (str, bytes, Fragment)
 _COMPLAINT: Final = "the listener raised"
 
 
@@ -119,7 +117,8 @@ class WebSocket(StreamPeer[WebSocketEngine], AsyncWebSocket):
         listener: Listener | None = None,
         watch: Callable[[Any, Event], None] | None = None,
     ) -> None:
-        super().__init__(engine, deliver=None if listener is None else self._hand_on, watch=watch)
+        deliver = None if listener is None else Delivery(listener, self, _COMPLAINT).deliver
+        super().__init__(engine, deliver=deliver, watch=watch)
         self._listener = listener
 
     def opened(self) -> None:
@@ -127,20 +126,10 @@ class WebSocket(StreamPeer[WebSocketEngine], AsyncWebSocket):
         if self._listener is not None:
             self._tell(self._listener.opened)
 
-    def _hand_on(self, events: Sequence[Event]) -> None:
-        """Hand the messages of a batch to the listener, instead of keeping them."""
-        listener = self._listener
-        assert listener is not None, "else the inbox takes them"
-        for event in events:
-            if isinstance(event, _MESSAGE_TYPES):
-                try:
-                    listener.received(self, event)
-                except Exception as error:
-                    self.fail(error, _COMPLAINT)
-            else:
-                if isinstance(event, Closed) and self._was_open:
-                    self._tell(listener.closed, event.report)
-                self.note(event)
+    def note(self, event: Event) -> None:
+        if isinstance(event, Closed) and self._was_open and self._listener is not None:
+            self._tell(self._listener.closed, event.report)
+        super().note(event)
 
     def _tell(self, method: Callable[..., None], *arguments: object) -> None:
         try:

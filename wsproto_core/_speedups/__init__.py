@@ -14,6 +14,7 @@ from typing import Final
 
 __all__ = [
     "IS_COMPILED",
+    "Delivery",
     "FrameBuffer",
     "FrameDecoder",
     "FrameQueue",
@@ -39,7 +40,7 @@ if IS_COMPILED:
     from .inbox_c import Inbox
     from .inflating_c import Inflating
     from .leaves_c import FrameBuffer, Messages, apply_mask, complete_utf8, memory_of, ordinary_head, utf8_of
-    from .link_c import LinkBase
+    from .link_c import Delivery, LinkBase
     from .traffic_c import Standing, Traffic
 else:
     from .codec_py import FrameDecoder
@@ -47,5 +48,5 @@ else:
     from .inbox_py import Inbox
     from .inflating_py import Inflating
     from .leaves_py import FrameBuffer, Messages, apply_mask, complete_utf8, memory_of, ordinary_head, utf8_of
-    from .link_py import LinkBase
+    from .link_py import Delivery, LinkBase
     from .traffic_py import Standing, Traffic

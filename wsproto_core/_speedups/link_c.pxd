@@ -1,6 +1,6 @@
 """C types for what links begin with: compiled with them, ``link_py.py`` becomes ``link_c``.
 
-The class is not final: a link is a :class:`LinkBase`.
+One class is not final: a link is a :class:`LinkBase`.
 """
 
 cimport cython
@@ -23,3 +23,10 @@ cdef class LinkBase:
     cpdef flush(self)
     @cython.locals(engine=Traffic, buffers=list)
     cdef bint _write(self) except -1
+
+
+@cython.final
+cdef class Delivery:
+    cdef object _complaint, _listener, _peer
+
+    cpdef deliver(self, events)

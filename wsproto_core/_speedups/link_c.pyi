@@ -1,3 +1,3 @@
-from .link_py import LinkBase
+from .link_py import Delivery, LinkBase
 
-__all__ = ["LinkBase"]
+__all__ = ["Delivery", "LinkBase"]

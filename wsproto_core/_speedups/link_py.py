@@ -2,7 +2,8 @@
 """The link between a transport and an engine: what every read and every flush does, on every runtime.
 
 :class:`LinkBase` is what the link of an adapter begins with. It does what there is to do while messages flow, and
-leaves everything else to the adapter: it calls what it was given, and knows no runtime.
+leaves everything else to the adapter: it calls what it was given, and knows no runtime. A :class:`Delivery` is what it
+may be given for events, where methods are told of messages.
 
 This file runs in Python and, compiled with the C types of ``link_c.pxd``, as ``link_c``.
 
@@ -12,17 +13,18 @@ What lives here: the way from what was read to what is written. What must not: s
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from .._events import Fragment
 from .traffic_py import Traffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .._events import Event
-    from .._types import Buffer
+    from .._types import Buffer, Message
 
-__all__ = ["LinkBase"]
+__all__ = ["Delivery", "LinkBase"]
 
 
 class LinkBase:
@@ -153,3 +155,36 @@ class LinkBase:
     @abstractmethod
     def _disarm(self) -> None:
         """Let no timer fire."""
+
+
+class Delivery:
+    """Hands each message of a batch to ``listener.received(peer, message)``, and each other event to ``peer.note()``.
+    For authors of adapters.
+
+    An exception that leaves ``received`` goes to ``peer.fail()``, with ``complaint`` for the operator.
+    """
+
+    __slots__ = ("_complaint", "_listener", "_peer")
+
+    def __init__(self, listener: _Listener, peer: _Told, complaint: str) -> None:
+        self._listener, self._peer, self._complaint = listener, peer, complaint
+
+    def deliver(self, events: Sequence[Event]) -> None:
+        """Take a batch of an engine's events."""
+        for event in events:
+            if not isinstance(event, (str, bytes, Fragment)):  # a union would be made anew for every message
+                self._peer.note(event)
+                continue
+            try:
+                self._listener.received(self._peer, event)
+            except Exception as error:
+                self._peer.fail(error, self._complaint)
+
+
+class _Listener(Protocol):
+    def received(self, ws: Any, message: Message | Fragment, /) -> None: ...
+
+
+class _Told(Protocol):
+    def note(self, event: Event) -> None: ...
+    def fail(self, error: Exception, words: str) -> None: ...

@@ -10,7 +10,7 @@ import pytest
 
 from tests.core.kit import BINARY, FIN, TEXT, frame
 from tests.core.twins import Twin
-from wsproto_core import Limits, Receive
+from wsproto_core import Fragment, Limits, Ping, Receive
 
 HELLO = frame(FIN | TEXT, b"hello", masked=True)
 NOW = 7.0
@@ -216,3 +216,59 @@ def test_who_follows_an_engine_is_asked_instead(link: Any, engine: Any) -> None:
     link.data_received(HELLO)
     assert link.calls == [[(HELLO, NOW)], "wake", 5.0]
     assert link.transport.written == [b"first"]
+
+
+class Told:
+    """A listener and a peer in one, who notes what it is told."""
+
+    def __init__(self) -> None:
+        self.calls: list[object] = []
+
+    def received(self, ws: object, message: object) -> None:
+        assert ws is self
+        if message == b"bad":
+            raise ZeroDivisionError("no good")
+        self.calls.append(message)
+
+    def note(self, event: object) -> None:
+        self.calls.append(("note", event))
+
+    def fail(self, error: Exception, words: str) -> None:
+        self.calls.append((repr(error), words))
+
+
+def test_messages_of_each_kind_are_handed_on_one_by_one_and_other_events_noted(twin: Twin) -> None:
+    told, part, ping = Told(), Fragment("part", final=False), Ping(b"?")
+    twin.delivery(told, told, "it raised").deliver(["text", b"bytes", ping, part])
+    assert told.calls == ["text", b"bytes", ("note", ping), part]
+
+
+def test_what_a_listener_raises_is_told_and_the_next_message_handed_on(twin: Twin) -> None:
+    told = Told()
+    twin.delivery(told, told, "it raised").deliver([b"bad", "next"])
+    assert told.calls == [("ZeroDivisionError('no good')", "it raised"), "next"]
+
+
+def test_what_is_no_exception_of_an_application_leaves_a_delivery(twin: Twin) -> None:
+    class Leaving(Told):
+        def received(self, ws: object, message: object) -> None:
+            raise KeyboardInterrupt
+
+    told = Leaving()
+    with pytest.raises(KeyboardInterrupt):
+        twin.delivery(told, told, "it raised").deliver(["text"])
+    assert told.calls == []
+
+
+def test_a_listener_may_change_its_method_between_messages(twin: Twin) -> None:
+    class InTwoStages(Told):
+        def received(self, ws: object, message: object) -> None:
+            super().received(ws, message)
+            vars(self)["received"] = self.received_later
+
+        def received_later(self, _: object, message: object) -> None:
+            self.calls.append(("later", message))
+
+    told = InTwoStages()
+    twin.delivery(told, told, "it raised").deliver(["first", "second"])
+    assert told.calls == ["first", ("later", "second")]
