@@ -17,7 +17,7 @@ import pytest
 
 from tests.adapters.kit import eventually, url
 from wsproto_asyncio import Listener, WebSocket, connect, serve
-from wsproto_asyncio.crowd import Crowd, watcher_of_many
+from wsproto_asyncio.crowd import Crowd, crowd_of
 from wsproto_core import Fragment
 
 #: More than are few.
@@ -41,7 +41,7 @@ def pairs(count: int) -> Iterator[list[tuple[socket.socket, socket.socket]]]:
 async def test_only_a_loop_that_makes_something_for_an_event_has_crowds() -> None:
     loop = asyncio.get_running_loop()
     is_alone = not isinstance(loop, asyncio.SelectorEventLoop)
-    assert (watcher_of_many(loop) is loop) == is_alone
+    assert (crowd_of(loop) is None) == is_alone
 
 
 async def test_everybody_is_called_whose_socket_is_ready_and_nobody_else() -> None:
@@ -139,6 +139,55 @@ async def test_whoever_is_ready_is_called_in_one_turn_of_the_loop_and_once() -> 
         assert sorted(calls) == list(range(MANY))
         for here, _ in made:
             crowd.remove_reader(here.fileno())
+
+
+class Talker:
+    """Is due as soon as it is read; may fail then."""
+
+    def __init__(self, crowd: Crowd, here: socket.socket, steps: list[str], *, fails: bool = False) -> None:
+        self.crowd, self.here, self.steps, self.fails = crowd, here, steps, fails
+        crowd.add_reader(here.fileno(), self.read)
+
+    def read(self) -> None:
+        self.here.recv(1)
+        self.steps.append("read")
+        self.crowd.due.append(self)
+
+    def flush(self) -> None:
+        self.steps.append("flush")
+        if self.fails:
+            raise RuntimeError("boom")
+
+    def abort(self) -> None:
+        self.steps.append("abort")
+
+
+async def test_everybody_is_read_before_anybody_is_flushed() -> None:
+    crowd, steps = Crowd(asyncio.get_running_loop()), list[str]()
+    with pairs(3) as made:
+        for here, there in made:
+            there.send(b"x")
+            Talker(crowd, here, steps)
+        await eventually(lambda: "flush" in steps)
+        assert steps == ["read"] * 3 + ["flush"] * 3
+        for here, _ in made:
+            crowd.remove_reader(here.fileno())
+
+
+async def test_a_flush_that_raises_is_told_and_ends_that_connection_only() -> None:
+    loop, steps, told = asyncio.get_running_loop(), list[str](), list[str]()
+    loop.set_exception_handler(lambda _, what: told.append(what["message"]))
+    crowd = Crowd(loop)
+    with pairs(2) as made:
+        for here, there in made:
+            there.send(b"x")
+            Talker(crowd, here, steps, fails=here is made[0][0])
+        await eventually(lambda: steps.count("flush") == 2)
+        assert steps[2:].count("abort") == 1
+        for here, _ in made:
+            crowd.remove_reader(here.fileno())
+    loop.set_exception_handler(None)
+    assert told == ["Fatal error: a flush raised"]
 
 
 async def test_a_server_of_many_tells_each_connection_in_a_context_of_its_own() -> None:

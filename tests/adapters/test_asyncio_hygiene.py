@@ -207,8 +207,8 @@ def test_debug_mode_has_nothing_to_complain_of(kind: str, caplog: pytest.LogCapt
 async def test_a_visitor_whose_time_is_up_at_the_last_moment_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """The transport is made, and whoever waits for it does not know yet."""
 
-    def cut_off(link: Link, transport: Any, made: Callable[[Link, Any], None]) -> None:
-        made(link, transport)
+    def cut_off(link: Link, *transport: Any, made: Callable[..., None]) -> None:
+        made(link, *transport)
         (introduction,) = (task for task in asyncio.all_tasks() if "_introduce" in repr(task.get_coro()))
         introduction.cancel()
 

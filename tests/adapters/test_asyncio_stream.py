@@ -16,7 +16,7 @@ import pytest
 
 from tests.adapters.asyncio_kit import TWINS, Twin
 from tests.adapters.kit import eventually
-from wsproto_asyncio.crowd import watcher_of_many
+from wsproto_asyncio.crowd import crowd_of
 from wsproto_asyncio.stream import READ_SIZE, Loop, SocketTransport
 
 #: More than two kernels hold between them.
@@ -32,7 +32,7 @@ def watcher() -> Loop:
 def company(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Transports are watched as where there are few of them, and as where there are many."""
     if request.param == "many":
-        monkeypatch.setattr(f"{__name__}.watcher", lambda: watcher_of_many(asyncio.get_running_loop()))
+        monkeypatch.setattr(f"{__name__}.watcher", lambda: crowd_of(loop := asyncio.get_running_loop()) or loop)
 
 
 @pytest.fixture(autouse=True, params=TWINS)

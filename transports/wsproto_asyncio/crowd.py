@@ -3,6 +3,9 @@
 asyncio makes a tuple for each event, which lives until all that came at once is done. Where that are thousands, the
 garbage collector takes them for what stays: docs/decisions/0043-crowds.md tells what that costs.
 
+Everybody who is ready is read before anybody is answered: what reading needs, and then what writing needs, is in the
+processor's caches from the second on. docs/decisions/0045-step-by-step.md tells what that gains.
+
 What lives here is who is called when a socket is ready. What must not: sockets, and what is done with them.
 """
 
@@ -10,25 +13,37 @@ from __future__ import annotations
 
 import asyncio
 import select
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
-from .stream import Loop
+__all__ = ["Crowd", "crowd_of"]
 
-__all__ = ["Crowd", "watcher_of_many"]
-
-#: Events that are asked for at once: so few stay in the processor's cache, and no collection begins among them.
-_AT_ONCE: Final = 256
+#: Events that are asked for at once: so few stay in the processor's cache, no collection begins among them, and nobody
+#: waits long for an answer that is ready.
+_AT_ONCE: Final = 64
 _Callbacks: TypeAlias = dict[int, tuple[Context, Callable[[], Any]]]
 
 
-def watcher_of_many(loop: asyncio.AbstractEventLoop) -> Loop:
-    """What watches the sockets of ``loop`` where there are many: a :class:`Crowd`, or ``loop`` itself where that makes
-    nothing for an event, as uvloop, and where the system has no ``epoll``.
+class Flushable(Protocol):
+    """Who has something to say, perhaps."""
+
+    def flush(self) -> None:
+        """Say it."""
+        ...
+
+    def abort(self) -> None:
+        """End it all, because that failed."""
+        ...
+
+
+def crowd_of(loop: asyncio.AbstractEventLoop) -> Crowd | None:
+    """A new one for sockets of ``loop``; ``None`` where that makes nothing for an event, as uvloop, and where there is
+    no ``epoll``.
     """
-    return Crowd(loop) if isinstance(loop, asyncio.SelectorEventLoop) and hasattr(select, "epoll") else loop
+    return Crowd(loop) if isinstance(loop, asyncio.SelectorEventLoop) and hasattr(select, "epoll") else None
 
 
 class Crowd:
@@ -37,13 +52,15 @@ class Crowd:
     Who is called may find that the socket is not ready: its number was another one's when the system was asked.
     """
 
-    __slots__ = ("_asked", "_epoll", "_loop", "_readers", "_writers", "call_exception_handler", "call_soon")
+    __slots__ = ("_asked", "_epoll", "_loop", "_readers", "_writers", "call_exception_handler", "call_soon", "due")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         #: The loop's own.
         self.call_soon: Callable[..., Any] = loop.call_soon
         self.call_exception_handler: Callable[..., Any] = loop.call_exception_handler
+        #: Who is to be flushed once all who can be read now have been.
+        self.due: deque[Flushable] = deque()
         self._epoll = select.epoll()
         self._readers: _Callbacks = {}
         self._writers: _Callbacks = {}
@@ -73,6 +90,16 @@ class Crowd:
         """Watch ``fd``, which has a writer, no longer for that."""
         del self._writers[fd]
         self._ask(fd)
+
+    def flush(self) -> None:
+        """Flush all who are due."""
+        while self.due:
+            who = self.due.popleft()
+            try:
+                who.flush()
+            except Exception as error:
+                self.call_exception_handler({"message": "Fatal error: a flush raised", "exception": error})
+                who.abort()
 
     def _ask(self, fd: int) -> None:
         """Have told what is wanted of ``fd`` now."""
@@ -111,4 +138,5 @@ class Crowd:
                 found[0].run(found[1])
             if event & ~select.EPOLLIN and (found := writers.get(fd)) is not None:
                 found[0].run(found[1])
+        self.flush()
         return len(events)

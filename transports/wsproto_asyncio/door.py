@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 from wsproto_core import BeginTls, ByteEngine, IntroductionStep, ProcessRequest, ProxiedFrom, ReadUpTo, StreamServePlan
 
-from .crowd import watcher_of_many
+from .crowd import crowd_of
 from .link import Link
 from .listening import Acceptor, Newcomer, listening_sockets
 from .peer import StreamPeer
@@ -71,7 +71,7 @@ class _Door(Generic[_P]):
         self._watch = server.reception.watch
         self._leave = server.reception.leave
         self._loop = asyncio.get_running_loop()
-        self._watcher_of_many = watcher_of_many(self._loop)
+        self._crowd = crowd_of(self._loop)
         self._acceptor = Acceptor(sock, self._welcome)
         # Whether there may be steps to take with who connects: nearly always there are none.
         self._may_introduce = ssl is not None or bool(plan.where.proxied_by)
@@ -117,8 +117,8 @@ class _Door(Generic[_P]):
 
     def _carry(self, sock: socket.socket, peer: _P, address: Any, visitor: object, *, are_few: bool) -> None:
         """Give ``peer`` a transport of our own: nobody has to wait for it."""
-        loop = self._loop if are_few else self._watcher_of_many
-        peer.link.be_carried_by(SocketTransport(loop, sock, peer.link, address))
+        crowd = None if are_few else self._crowd
+        peer.link.be_carried_by(SocketTransport(crowd or self._loop, sock, peer.link, address), crowd)
         self._admit(peer, visitor)
 
     def _begin(self, peers: Sequence[_P]) -> None:
@@ -127,6 +127,8 @@ class _Door(Generic[_P]):
             peer.link.transport.resume_reading()
         for peer in peers:
             peer.link.begin()
+        if self._crowd is not None:
+            self._crowd.flush()
 
     def _introduce_later(self, sock: socket.socket, peer: _P, address: Any, since: float) -> None:
         task = self._server.spawn(partial(self._introduce, sock, peer, address, since))

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final, TypeAlias, cast
 
 from wsproto_core import ByteEngine, Event, LinkBase, Log, PreparedMessage, Work
 
+from .crowd import Crowd
 from .stream import SocketTransport, memory
 from .waiting import Waiting, clock_of
 
@@ -88,9 +89,10 @@ class Link(Waiting, LinkBase, asyncio.BufferedProtocol):
             on_made()
         self._after_input([])
 
-    def be_carried_by(self, transport: SocketTransport) -> None:
-        """The same, for a transport of our own, which does not read yet: :meth:`begin`."""
+    def be_carried_by(self, transport: SocketTransport, crowd: Crowd | None) -> None:
+        """The same, for a transport of our own, which does not read yet: :meth:`begin`. It is one of ``crowd``."""
         self.transport = transport
+        self._due = None if crowd is None else crowd.due
         self.local_address, self.remote_address = transport.addresses
 
     def begin(self) -> None:

@@ -14,7 +14,7 @@ cdef class LinkBase:
     cdef public bint is_lost, _flush_is_due, _is_reading
     cdef public double _fires_at
     cdef public list _waiters
-    cdef public object _backlog, _clock, _deliver, _timer
+    cdef public object _backlog, _clock, _deliver, _due, _timer
 
     @cython.locals(events=list)
     cpdef data_received(self, data)

@@ -38,6 +38,7 @@ class LinkBase:
         "_backlog",
         "_clock",
         "_deliver",
+        "_due",
         "_fires_at",
         "_flush_is_due",
         "_is_reading",
@@ -52,6 +53,7 @@ class LinkBase:
     engine: Any
     transport: Any
     _timer: Any
+    _due: Any
 
     def __init__(self, engine: Any, deliver: Callable[[Sequence[Event]], None], clock: Callable[[], float]) -> None:
         #: The engine, which is a :class:`Traffic`.
@@ -67,6 +69,8 @@ class LinkBase:
         # Whether the transport is read, as far as the engine has been asked.
         self._is_reading: bool = True
         self._flush_is_due: bool = False
+        # Where this link waits to be flushed, once others are read as well; ``None`` where it is flushed at once.
+        self._due = None
         # What wakes this link in time, and when: ``None`` while there is no deadline.
         self._timer = None
         self._fires_at: float = 0.0
@@ -87,7 +91,10 @@ class LinkBase:
             self._deliver(events)
             if self._waiters:
                 self.wake_at_once()
-        LinkBase.flush(self)
+        if self._due is None:
+            LinkBase.flush(self)
+        else:
+            self._due.append(self)
 
     def flush_soon(self) -> None:
         """Flush once, before the runtime looks at its sockets again: what one turn sends leaves in one write."""

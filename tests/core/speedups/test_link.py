@@ -127,6 +127,17 @@ def test_who_waits_is_woken_by_events_and_by_nothing_else(link: Any) -> None:
     assert link.calls == [["hello"], "wake"]
 
 
+def test_where_others_are_read_as_well_it_is_due_instead(link: Any, engine: Any) -> None:
+    link._due = due = []
+    link.answer = lambda: engine.send_at_once("a")
+    link.data_received(HELLO)
+    assert (due, link.transport.written) == ([link], [])
+    link.flush_soon()  # it is flushed anyway
+    assert link.calls == [["hello"]]
+    due.pop().flush()
+    assert link.transport.written == [frame(FIN | TEXT, b"a", masked=False)]
+
+
 def test_it_is_flushed_later_once(link: Any, engine: Any) -> None:
     engine.send_at_once(b"b")
     link.flush_soon()
