@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 import pytest
 
-from tools.prepare_peers import in_ci
+from tests.hot_code import fresh, needs_build
 from wsproto_asyncio import _speedups, stream
 from wsproto_asyncio._speedups import leaves_py, traffic_py
 
@@ -39,25 +38,16 @@ def in_python() -> Twin:
 
 def compiled() -> Twin:
     """The compiled twin; skips, or fails in CI, where it has not been built."""
-    try:
+    with needs_build():
         from wsproto_asyncio._speedups import leaves_c, traffic_c
-    except ImportError as error:
-        if in_ci():
-            raise
-        pytest.skip(f"the compiled twin is not built ({error}): run `make twin`")
     return Twin(leaves_c, stream_on(traffic_c.SocketTraffic))
 
 
-def stream_on(traffic: Any) -> ModuleType:
+def stream_on(traffic: Any) -> Any:
     """The module once more, with a transport that is made of this class."""
-    spec = stream.__spec__
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_speedups, "SocketTraffic", traffic)
-        spec.loader.exec_module(module)
-    return module
+        return fresh(stream)
 
 
 TWINS: Final[Mapping[str, Callable[[], Twin]]] = MappingProxyType({"python": in_python, "compiled": compiled})
