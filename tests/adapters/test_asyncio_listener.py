@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import socket
 
 import pytest
 
@@ -129,6 +131,29 @@ async def test_an_exception_is_logged_once_and_closes_with_1011(method: str, cap
     errors = [record for record in caplog.records if record.levelno > logging.DEBUG]
     assert len(errors) == 1
     assert errors[0].exc_info is not None
+
+
+async def test_a_listener_that_cannot_be_made_costs_its_own_connection_only(caplog: pytest.LogCaptureFixture) -> None:
+    class Choosy(Listener):
+        made = 0
+
+        def __init__(self) -> None:
+            type(self).made += 1
+            if self.made == 1:
+                raise RuntimeError("boom")
+
+    async with serve(Choosy, "127.0.0.1", 0) as server:
+        address = ("127.0.0.1", server.port)
+        with socket.create_connection(address) as first, socket.create_connection(address) as second:
+            for sock in (first, second):
+                sock.setblocking(False)
+            loop = asyncio.get_running_loop()  # which accepts both at once
+            assert await loop.sock_recv(first, 100) == b""
+            await loop.sock_sendall(second, HANDSHAKE)
+            assert (await loop.sock_recv(second, 1000)).startswith(b"HTTP/1.1 101")
+    (error,) = (record for record in caplog.records if record.levelno > logging.DEBUG)
+    assert "was dropped" in error.getMessage()
+    assert error.exc_info is not None
 
 
 async def test_parts_for_a_listener() -> None:

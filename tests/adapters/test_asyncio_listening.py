@@ -56,7 +56,7 @@ async def test_running_out_of_sockets_is_a_pause(caplog: pytest.LogCaptureFixtur
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         listening.setblocking(False)
-        acceptor = Acceptor(listening, lambda sock, _: welcomed.append(sock))
+        acceptor = Acceptor(listening, lambda newcomers: welcomed.extend(sock for sock, _ in newcomers))
         client.connect(listening.getsockname())
         await eventually(lambda: welcomed)
         welcomed.pop().close()

@@ -13,7 +13,8 @@ from typing import Any, Final, Generic, TypeVar, cast
 from wsproto_core import BeginTls, ByteEngine, IntroductionStep, ProcessRequest, ProxiedFrom, ReadUpTo, StreamServePlan
 
 from .crowd import watcher_of_many
-from .listening import Acceptor, listening_sockets
+from .link import Link
+from .listening import Acceptor, Newcomer, listening_sockets
 from .peer import StreamPeer
 from .serving import Server, Serving
 from .stream import SocketTransport
@@ -86,15 +87,25 @@ class _Door(Generic[_P]):
 
     close = stop_accepting
 
-    def _welcome(self, sock: socket.socket, address: Any) -> None:
-        """A new connection. It counts from now on."""
-        since = self._loop.time()
-        if self._adopt is None and not (self._may_introduce and self._needs_introduction(address)):
-            self._carry(sock, self._peer(since), address, None)
-        elif self._server.reception.approach(sock):
-            self._introduce_later(sock, self._peer(since), address, since)
-        else:
-            sock.close()
+    def _welcome(self, newcomers: Sequence[Newcomer]) -> None:
+        """New connections. They count from now on."""
+        since, peers = self._loop.time(), list[_P]()
+        are_few = len(self._server.reception.open) + len(newcomers) <= _FEW
+        for sock, address in newcomers:
+            try:
+                peer = self._peer(since)
+            except Exception as error:  # the application's: a listener could not be made
+                Link.log.error("a connection from %s was dropped", address, exc_info=error)
+                sock.close()
+                continue
+            if self._adopt is None and not (self._may_introduce and self._needs_introduction(address)):
+                self._carry(sock, peer, address, None, are_few=are_few)
+                peers.append(peer)
+            elif self._server.reception.approach(sock):
+                self._introduce_later(sock, peer, address, since)
+            else:
+                sock.close()
+        self._begin(peers)
 
     def _needs_introduction(self, address: Any) -> bool:
         return self._plan.where.needs_introduction(address, secure=self._ssl is not None)
@@ -104,14 +115,18 @@ class _Door(Generic[_P]):
         peer.link.on_lost = MethodType(self._leave, peer)  # as long as it is there: a partial is four times as large
         return peer
 
-    def _carry(self, sock: socket.socket, peer: _P, address: Any, visitor: object) -> None:
+    def _carry(self, sock: socket.socket, peer: _P, address: Any, visitor: object, *, are_few: bool) -> None:
         """Give ``peer`` a transport of our own: nobody has to wait for it."""
-        link = peer.link
-        are_few = len(self._server.reception.open) < _FEW
-        transport = SocketTransport(self._loop if are_few else self._watcher_of_many, sock, link, address)
-        link.be_carried_by(transport)
+        loop = self._loop if are_few else self._watcher_of_many
+        peer.link.be_carried_by(SocketTransport(loop, sock, peer.link, address))
         self._admit(peer, visitor)
-        link.begin(transport)
+
+    def _begin(self, peers: Sequence[_P]) -> None:
+        """Let ``peers`` read, each step for all of them: what it needs is in the processor's caches by then."""
+        for peer in peers:
+            peer.link.transport.resume_reading()
+        for peer in peers:
+            peer.link.begin()
 
     def _introduce_later(self, sock: socket.socket, peer: _P, address: Any, since: float) -> None:
         task = self._server.spawn(partial(self._introduce, sock, peer, address, since))
@@ -127,7 +142,8 @@ class _Door(Generic[_P]):
             peer.proxied, ssl = await self._walk(steps, sock)
             make = self._adopt if ssl is None else partial(adopt, ssl=ssl, timeout=limit)
             if make is None:
-                self._carry(sock, peer, address, sock)
+                self._carry(sock, peer, address, sock, are_few=len(self._server.reception.open) < _FEW)
+                self._begin([peer])
             else:
                 peer.link.on_made = partial(self._admit, peer, sock)
                 await make(sock, lambda: peer.link)

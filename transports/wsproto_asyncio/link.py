@@ -93,9 +93,9 @@ class Link(Waiting, LinkBase, asyncio.BufferedProtocol):
         self.transport = transport
         self.local_address, self.remote_address = transport.addresses
 
-    def begin(self, transport: SocketTransport) -> None:
-        """Let ``transport``, one of our own, read."""
-        if not transport.start():  # else something was there at once, and has been dealt with
+    def begin(self) -> None:
+        """Let the transport, one of our own, read."""
+        if not self.transport.start():  # else something was there at once, and has been dealt with
             self.flush()
 
     def take_over(self, transport: asyncio.Transport) -> None:

@@ -6,19 +6,21 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from wsproto_core import ListenPlan
 from wsproto_net import bind_tcp, bind_udp, bind_unix
 
 from .link import Link
 
-__all__ = ["Acceptor", "bound_sockets", "listening_sockets"]
+__all__ = ["Acceptor", "Newcomer", "bound_sockets", "listening_sockets"]
 
 #: Accepted in one turn of the loop, so that those who are connected get theirs.
 _MAX_AT_ONCE: Final = 64
 #: Seconds without accepting when the system has no more sockets to give.
 _PAUSE: Final = 0.1
+#: A connection, and the address of the other end.
+Newcomer: TypeAlias = tuple[socket.socket, Any]
 _OVER_TCP: Final = (socket.AF_INET, socket.AF_INET6)
 
 
@@ -56,12 +58,12 @@ async def bound_sockets(plan: ListenPlan, kind: int) -> list[socket.socket]:
 
 
 class Acceptor:
-    """Hands every connection that comes to ``sock`` to ``welcome``: a socket that does not block, and whose address.
+    """Hands the connections that come to ``sock`` to ``welcome``, all that have come at once: they do not block.
 
     Not ``loop.create_server``: a PROXY header has to be read before there is a transport, which reads ahead.
     """
 
-    def __init__(self, sock: socket.socket, welcome: Callable[[socket.socket, Any], None]) -> None:
+    def __init__(self, sock: socket.socket, welcome: Callable[[Sequence[Newcomer]], None]) -> None:
         self._socket = sock
         self._welcome = welcome
         self._loop = asyncio.get_running_loop()
@@ -93,18 +95,19 @@ class Acceptor:
         self._loop.add_reader(self._socket, self._accept_some)
 
     def _accept_some(self) -> None:
-        for _ in range(_MAX_AT_ONCE):
-            try:
+        newcomers: list[Newcomer] = []
+        try:
+            while len(newcomers) < _MAX_AT_ONCE:
                 sock, address = self._socket.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
-            except OSError as error:
-                self._complain(error)
-                self._loop.remove_reader(self._socket)
-                self._task = self._loop.create_task(self._pause())
-                return
-            sock.setblocking(False)
-            self._welcome(sock, address)
+                sock.setblocking(False)
+                newcomers.append((sock, address))
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            pass
+        except OSError as error:
+            self._complain(error)
+            self._loop.remove_reader(self._socket)
+            self._task = self._loop.create_task(self._pause())
+        self._welcome(newcomers)
 
     async def _pause(self) -> None:
         await asyncio.sleep(_PAUSE)
@@ -118,7 +121,7 @@ class Acceptor:
                 self._complain(error)
                 await asyncio.sleep(_PAUSE)
             else:
-                self._welcome(sock, address)
+                self._welcome([(sock, address)])
 
     def _complain(self, error: OSError) -> None:
         Link.log.error("cannot accept a connection now: %s", error)

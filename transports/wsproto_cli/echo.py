@@ -84,10 +84,10 @@ def run(options: argparse.Namespace) -> int:
         except (OSError, ValueError) as error:
             complain(f"cannot listen{_place(options, error)}: {_words(error)}")
             return ExitStatus.FAILED
-        log = complain if options.verbose else _silence
+        log = complain if options.verbose else None
         life = Life(functools.partial(_announce, options, sockets[0]), notify_stopping)
         if options.workers is not None:
-            return asyncio.run(supervise(options, sockets, log, life))
+            return asyncio.run(supervise(options, sockets, log or _silence, life))
         serve(options, sockets[0], log, life)
         return ExitStatus.OK
 

@@ -29,9 +29,9 @@ _WebSocket: TypeAlias = "wsproto_asyncio.WebSocket | wsproto_sockets.WebSocket"
 
 
 class Echo:
-    """What happens on a connection."""
+    """What happens on a connection. Without ``log`` nobody is told of it, and no line is made."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log | None) -> None:
         self._log = log
         self._numbers = count(1)
         # Guards what is below: with threads, handlers end at the same time.
@@ -66,8 +66,9 @@ class Echo:
         """A health check or a curious browser gets a short text; everybody else goes on."""
         if request.violation is None:
             return None
-        line = without_secrets(printable(f"{request.method} {request.target}"))
-        self._log(f"{_address(ws)} no WebSocket: {line}")
+        if self._log is not None:
+            line = without_secrets(printable(f"{request.method} {request.target}"))
+            self._log(f"{_address(ws)} no WebSocket: {line}")
         if request.method not in ("GET", "HEAD") or "upgrade" in request.headers:
             return None
         body = b"This is a WebSocket echo server: what you send comes back. Try: wsproto connect\n"
@@ -89,14 +90,16 @@ class Echo:
     def _begin(self, ws: _WebSocket) -> int:
         with self._lock:
             self._open.add(number := next(self._numbers))
-        target = ws.request.target if ws.request else "/"
-        self._log(f"#{number} open: {_address(ws)} {without_secrets(printable(target))}")
+        if self._log is not None:
+            target = ws.request.target if ws.request else "/"
+            self._log(f"#{number} open: {_address(ws)} {without_secrets(printable(target))}")
         return number
 
     def _end(self, number: int, ws: _WebSocket) -> None:
-        counts = ws.statistics
-        end = printable(str(ws.close_report)) if ws.close_report else "closing"
-        self._log(f"#{number} {end}; messages: {counts.messages_received} in, {counts.messages_sent} out")
+        if self._log is not None:
+            counts = ws.statistics
+            end = printable(str(ws.close_report)) if ws.close_report else "closing"
+            self._log(f"#{number} {end}; messages: {counts.messages_received} in, {counts.messages_sent} out")
         with self._lock:
             self._open.discard(number)
         self._check_empty()

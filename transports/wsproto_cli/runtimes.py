@@ -76,7 +76,7 @@ class Runtime:
     run: Callable[[_Server], None]
 
 
-def serve(options: argparse.Namespace, sockets: Sequence[socket], log: Log, life: Life) -> None:
+def serve(options: argparse.Namespace, sockets: Sequence[socket], log: Log | None, life: Life) -> None:
     """Serve on ``sockets`` until SIGINT or SIGTERM, then close every connection with 1001. A second signal does what it
     does to any process. Raises :exc:`UsageError`.
     """

@@ -31,7 +31,7 @@ def main(order: str) -> int:
     ready = functools.partial(lifeline.sendall, b"!")
     life = Life(listening=ready, closing=_nothing, drain_signals=(signal.SIGHUP,))
     try:
-        serve(options, sockets, _log if options.verbose else _silence, life)
+        serve(options, sockets, _log if options.verbose else None, life)
     except UsageError as error:  # a certificate that could be read when the command began, perhaps
         complain(str(error))
         return ExitStatus.USAGE
@@ -48,10 +48,6 @@ def _stop_at_the_end_of(lifeline: socket.socket) -> None:
 
 def _log(line: str) -> None:
     complain(f"worker {os.getpid()}: {line}")
-
-
-def _silence(line: str) -> None:
-    """Tell nothing."""
 
 
 def _nothing() -> None:
