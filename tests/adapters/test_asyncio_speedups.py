@@ -1,4 +1,6 @@
-"""Which of the two twins the asyncio adapter uses. That they do the same, `test_asyncio_stream.py` shows."""
+"""Which of the two twins the asyncio adapter uses. That they do the same, `test_asyncio_stream.py` and
+`test_asyncio_waiting.py` show.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ def test_it_is_the_one_that_the_core_uses(monkeypatch: pytest.MonkeyPatch, of_co
     monkeypatch.setattr(wsproto_core, "IS_COMPILED", of_core)
     package = fresh(_speedups)
     assert package.IS_COMPILED is of_core
-    assert package.SocketTraffic.__module__ == f"wsproto_asyncio._speedups.traffic_{'c' if of_core else 'py'}"
+    twin = "c" if of_core else "py"
+    assert package.SocketTraffic.__module__ == f"wsproto_asyncio._speedups.traffic_{twin}"
+    assert package.Waiting.__module__ == package.Pause.__module__ == f"wsproto_asyncio._speedups.waiting_{twin}"
 
 
 def test_what_is_not_built_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +36,7 @@ def test_what_is_not_built_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="tries a hundred imports of a fresh module")
-@pytest.mark.parametrize("name", ["leaves_c", "traffic_c"])
+@pytest.mark.parametrize("name", ["leaves_c", "traffic_c", "waiting_c"])
 def test_garbage_may_be_collected_at_any_moment_of_the_import(name: str) -> None:
     compiled()
     import_while_garbage_is_collected(f"wsproto_asyncio._speedups.{name}")
