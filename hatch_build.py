@@ -54,7 +54,9 @@ OF_CORE = HotCode(
     typed=("codec", "frames", "inbox", "inflating", "traffic", "link"),
 )
 OF_ASYNCIO = HotCode(
-    Path("transports", "wsproto_asyncio", "_speedups"), native=("leaves_c.pyx", "leaves_c.pxd"), typed=("traffic",)
+    Path("transports", "wsproto_asyncio", "_speedups"),
+    native=("leaves_c.pyx", "leaves_c.pxd"),
+    typed=("traffic", "waiting"),
 )
 #: Windows' sockets are called in another way, and its usual loop has no use for them.
 HOT = (OF_CORE,) if sys.platform == "win32" else (OF_CORE, OF_ASYNCIO)

@@ -1,8 +1,7 @@
-"""The transport of the asyncio adapter on both twins of its hot code, side by side in one process."""
+"""The transport and the waiting of the asyncio adapter on both twins of its hot code, side by side in one process."""
 
 from __future__ import annotations
 
-import importlib.util
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,9 +10,9 @@ from typing import Any, Final, Protocol
 
 import pytest
 
-from tools.prepare_peers import in_ci
-from wsproto_asyncio import _speedups, stream
-from wsproto_asyncio._speedups import leaves_py, traffic_py
+from tests.hot_code import fresh, needs_build
+from wsproto_asyncio import _speedups, stream, waiting
+from wsproto_asyncio._speedups import leaves_py, traffic_py, waiting_py
 
 
 class Leaves(Protocol):
@@ -27,37 +26,38 @@ class Leaves(Protocol):
 
 @dataclass(frozen=True)
 class Twin:
-    """The leaves, and ``stream`` as it is in a process that uses this one."""
+    """The leaves, and ``stream`` and ``waiting`` as they are in a process that uses this one."""
 
     leaves: Leaves
     stream: Any
+    waiting: Any
 
 
 def in_python() -> Twin:
-    return Twin(leaves_py, stream_on(traffic_py.SocketTraffic))
+    return Twin(
+        leaves_py,
+        rebuilt(stream, SocketTraffic=traffic_py.SocketTraffic),
+        rebuilt(waiting, Waiting=waiting_py.Waiting),
+    )
 
 
 def compiled() -> Twin:
     """The compiled twin; skips, or fails in CI, where it has not been built."""
-    try:
-        from wsproto_asyncio._speedups import leaves_c, traffic_c
-    except ImportError as error:
-        if in_ci():
-            raise
-        pytest.skip(f"the compiled twin is not built ({error}): run `make twin`")
-    return Twin(leaves_c, stream_on(traffic_c.SocketTraffic))
+    with needs_build():
+        from wsproto_asyncio._speedups import leaves_c, traffic_c, waiting_c
+    return Twin(
+        leaves_c,
+        rebuilt(stream, SocketTraffic=traffic_c.SocketTraffic),
+        rebuilt(waiting, Waiting=waiting_c.Waiting),
+    )
 
 
-def stream_on(traffic: Any) -> ModuleType:
-    """The module once more, with a transport that is made of this class."""
-    spec = stream.__spec__
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+def rebuilt(module: ModuleType, **hot: Any) -> ModuleType:
+    """The module once more, with these names of the hot code."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_speedups, "SocketTraffic", traffic)
-        spec.loader.exec_module(module)
-    return module
+        for name, value in hot.items():
+            patch.setattr(_speedups, name, value)
+        return fresh(module)
 
 
 TWINS: Final[Mapping[str, Callable[[], Twin]]] = MappingProxyType({"python": in_python, "compiled": compiled})

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -105,6 +107,21 @@ async def test_a_socket_that_is_closed_already_can_be_removed() -> None:
         crowd.remove_reader(fd)
         with pytest.raises(KeyError):
             crowd.remove_reader(fd)
+
+
+async def test_whoever_cannot_be_watched_is_not_called_for_the_next_of_that_number() -> None:
+    crowd, calls = Crowd(asyncio.get_running_loop()), list[str]()
+    with Path(__file__).open() as file, pairs(1) as [(here, there)]:
+        fd = file.fileno()
+        for add in (crowd.add_reader, crowd.add_writer):
+            with pytest.raises(PermissionError):  # the system does not watch files
+                add(fd, lambda: calls.append("refused"))
+        os.dup2(here.fileno(), fd)
+        there.send(b"x")
+        crowd.add_reader(fd, lambda: calls.append("read"))
+        await eventually(lambda: calls)
+        assert set(calls) == {"read"}
+        crowd.remove_reader(fd)
 
 
 async def test_the_loop_holds_no_crowd_without_sockets() -> None:

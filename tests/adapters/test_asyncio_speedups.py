@@ -1,48 +1,42 @@
-"""Which of the two twins the asyncio adapter uses. That they do the same, `test_asyncio_stream.py` shows."""
+"""Which of the two twins the asyncio adapter uses. That they do the same, `test_asyncio_stream.py` and
+`test_asyncio_waiting.py` show.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import os
-from types import ModuleType
 
 import pytest
 
 import wsproto_core
 from tests.adapters.asyncio_kit import compiled
-from tests.core.speedups.test_chooser import import_while_garbage_is_collected
+from tests.hot_code import fresh, import_while_garbage_is_collected
 from wsproto_asyncio import _speedups
-
-
-def chosen() -> ModuleType:
-    """The package as a process would see it that starts now."""
-    assert _speedups.__spec__ is not None
-    package = importlib.util.module_from_spec(_speedups.__spec__)
-    assert _speedups.__spec__.loader is not None
-    _speedups.__spec__.loader.exec_module(package)
-    return package
 
 
 @pytest.mark.parametrize("of_core", [True, False])
 def test_it_is_the_one_that_the_core_uses(monkeypatch: pytest.MonkeyPatch, of_core: bool) -> None:
     compiled()
     monkeypatch.setattr(wsproto_core, "IS_COMPILED", of_core)
-    package = chosen()
+    package = fresh(_speedups)
     assert package.IS_COMPILED is of_core
-    assert package.SocketTraffic.__module__ == f"wsproto_asyncio._speedups.traffic_{'c' if of_core else 'py'}"
+    twin = "c" if of_core else "py"
+    assert package.SocketTraffic.__module__ == f"wsproto_asyncio._speedups.traffic_{twin}"
+    assert package.Waiting.__module__ == package.Pause.__module__ == f"wsproto_asyncio._speedups.waiting_{twin}"
 
 
 def test_what_is_not_built_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on Windows, where the core's is."""
     monkeypatch.setattr(wsproto_core, "IS_COMPILED", True)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    package = chosen()
+    package = fresh(_speedups)
     assert package.IS_COMPILED is False
     assert package.SocketTraffic.__module__ == "wsproto_asyncio._speedups.traffic_py"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="tries a hundred imports of a fresh module")
-@pytest.mark.parametrize("name", ["leaves_c", "traffic_c"])
+@pytest.mark.parametrize("name", ["leaves_c", "traffic_c", "waiting_c"])
 def test_garbage_may_be_collected_at_any_moment_of_the_import(name: str) -> None:
     compiled()
     import_while_garbage_is_collected(f"wsproto_asyncio._speedups.{name}")

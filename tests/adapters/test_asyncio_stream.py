@@ -6,11 +6,13 @@ Every test runs on both twins of its hot code.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -284,6 +286,36 @@ async def test_a_socket_that_somebody_closes_is_the_end_and_nobody_elses_is_writ
         assert reader.told == [("lost", OSError)]
         stranger.close()
         assert friend.recv(100) == b""
+
+
+async def test_a_socket_that_the_system_does_not_watch_is_the_end() -> None:
+    reader, (here, there) = Recorder(), socket.socketpair()
+    transport = SocketTransport(watcher(), here, reader, "there")
+    with there, Path(__file__).open() as file:
+        os.dup2(file.fileno(), here.fileno())  # it watches no files
+        assert not transport.start()
+        assert transport.is_closing()
+        assert not transport.is_reading()
+        await turn()
+    assert reader.told == [("lost", PermissionError)]
+    assert here.fileno() < 0
+
+
+async def test_a_backlog_that_the_system_does_not_watch_is_the_end() -> None:
+    class NoMoreWatches:
+        call_soon = staticmethod(asyncio.get_running_loop().call_soon)
+
+        def add_writer(self, *_: object) -> None:
+            raise OSError(errno.ENOSPC, "no more watches")
+
+    reader, (here, there) = Recorder(), socket.socketpair()
+    here.setblocking(False)
+    transport = SocketTransport(cast(Loop, NoMoreWatches()), here, reader, "there")
+    with there:
+        transport.write(bytes(MUCH))
+        await turn()
+    assert reader.told == [("lost", OSError)]
+    assert transport.get_write_buffer_size() == 0
 
 
 # --- halves -----------------------------------------------------------------------------------------------------------

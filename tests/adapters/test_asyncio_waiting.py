@@ -1,10 +1,12 @@
-"""Tasks that wait for an input go on in the call that brings it, and lose nothing by it."""
+"""Tasks that wait for an input go on in the call that brings it, and lose nothing by it.
+
+Every test runs on both twins of what waits.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import types
 import weakref
 from asyncio.tasks import _PyTask  # type: ignore[attr-defined]  # it has no public name
 from collections.abc import Callable
@@ -14,11 +16,20 @@ from functools import partial
 import pytest
 from anyio import move_on_after
 
+from tests.adapters.asyncio_kit import TWINS
 from tests.adapters.kit import TEXT, Raw, echo, frame, url
-from wsproto_asyncio import WebSocket, connect, serve
-from wsproto_asyncio.waiting import Pause, Waiters
+from wsproto_asyncio import WebSocket, connect, link, serve
+from wsproto_asyncio.waiting import Waiters
 
 NAME: ContextVar[str] = ContextVar("NAME")
+
+
+@pytest.fixture(autouse=True, params=TWINS)
+def waiters(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this file and every link call ``Waiters`` stand on this twin."""
+    waiters = TWINS[request.param]().waiting.Waiters
+    monkeypatch.setitem(globals(), "Waiters", waiters)
+    monkeypatch.setattr(link, "Waiters", waiters)
 
 
 class Tray:
@@ -110,7 +121,7 @@ async def test_who_was_cancelled_is_not_woken() -> None:
     assert tasks[0].cancelled()
     tasks[1].cancel()
     await asyncio.wait(tasks)
-    assert tray.waiters._waiters == []
+    assert tray.waiters._pauses == []
 
 
 async def test_who_goes_on_may_cancel_the_others() -> None:
@@ -129,7 +140,7 @@ async def test_who_goes_on_may_cancel_the_others() -> None:
     await asyncio.wait([first, *tasks])
     assert [task.cancelled() for task in tasks] == [True, True]
     assert tray.taken == []
-    assert tray.waiters._waiters == []
+    assert tray.waiters._pauses == []
 
 
 async def test_cancelling_says_why() -> None:
@@ -157,7 +168,7 @@ async def test_one_pause_serves_all_waits_of_a_task() -> None:
     task = asyncio.create_task(tray.take())
     await asyncio.sleep(0)
     for thing in "abc":
-        (pause,) = tray.waiters._waiters
+        (pause,) = tray.waiters._pauses
         pauses.add(id(pause))
         await called_by_the_loop(partial(tray.put, thing, tray.waiters.wake_at_once))
     assert tray.taken == ["a", "b", "c"]
@@ -190,9 +201,8 @@ async def test_waiting_for_a_message_again_and_again_makes_no_garbage() -> None:
             await ws.send(message)
 
     def count() -> None:
-        sizes.append(
-            sum(isinstance(thing, types.CoroutineType | types.GeneratorType | Pause) for thing in gc.get_objects())
-        )
+        kept = [type(thing).__name__ for thing in gc.get_objects()]
+        sizes.append(sum(map(kept.count, ("coroutine", "generator", "Pause"))))
 
     async with serve(handler, "127.0.0.1", 0) as server, Raw.connect(server.port) as raw:
         for _ in range(3):
@@ -227,7 +237,7 @@ async def test_a_time_limit_ends_it() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
             await tray.take()
-    assert tray.waiters._waiters == []
+    assert tray.waiters._pauses == []
 
 
 async def test_an_error_of_the_task_is_the_tasks() -> None:
@@ -289,4 +299,4 @@ async def test_any_task_can_wait_and_be_cancelled_by_any_means(
     await asyncio.sleep(0)
     await called_by_the_loop(lambda: tray.put("a", tray.waiters.wake_at_once))
     assert await task == ["a"]
-    assert tray.waiters._waiters == []
+    assert tray.waiters._pauses == []

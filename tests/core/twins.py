@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-import pytest
-
-from tools.prepare_peers import in_ci
+from tests.hot_code import needs_build
 from wsproto_core._speedups import (
     Delivery,
     FrameDecoder,
@@ -105,12 +103,8 @@ def in_python() -> Twin:
 
 def compiled() -> Twin:
     """The compiled twin; skips, or fails in CI, where it has not been built."""
-    try:
+    with needs_build():
         from wsproto_core._speedups import codec_c, frames_c, inbox_c, inflating_c, leaves_c, link_c, traffic_c
-    except ImportError as error:
-        if in_ci():
-            raise
-        pytest.skip(f"the compiled twin is not built ({error}): run `make twin`")
     return Twin(
         codec_c.FrameDecoder,
         frames_c.FrameQueue,

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.driver.wire import START, make_client, make_server, open_wire, shake_hands
@@ -258,7 +258,6 @@ def test_a_bad_argument_is_named_and_changes_nothing(phase: str, words: str) -> 
 CALLS = {**VERBS, **{f"bad {words}": call for words, (_, call) in BAD.items()}}
 
 
-@settings(deadline=None)
 @given(phase=st.sampled_from(sorted(PHASES)), names=st.lists(st.sampled_from(sorted(CALLS)), max_size=12))
 def test_no_sequence_of_verbs_does_anything_else(phase: str, names: list[str]) -> None:
     engine = PHASES[phase]()

@@ -7,4 +7,4 @@ from hypothesis import settings
 from wsproto_fuzz.machines import DriverMachine
 
 TestDriver = DriverMachine.TestCase
-TestDriver.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestDriver.settings = settings(max_examples=100, stateful_step_count=30)

@@ -188,5 +188,5 @@ class AnyOrder(RuleBasedStateMachine):
         self.wait(1.0)
 
 
-AnyOrder.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+AnyOrder.TestCase.settings = settings(max_examples=200, stateful_step_count=40)
 TestAnyOrder = AnyOrder.TestCase

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.driver.wire import START
@@ -418,7 +418,6 @@ def test_a_message_in_parts_is_not_interrupted() -> None:
 # --- whoever does it, and whenever ------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(
     sizes=st.lists(st.sampled_from([0, 10, 900, 5000, 60_000]), max_size=6),
     chunks=st.lists(st.integers(100, 20_000), min_size=1, max_size=5),

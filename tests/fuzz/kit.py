@@ -14,7 +14,6 @@ T = TypeVar("T")
 SEARCH = hypothesis.settings(
     max_examples=5000,
     database=None,
-    deadline=None,
     phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],  # nobody reads an explanation, and it takes most of it
     suppress_health_check=[
         hypothesis.HealthCheck.too_slow,

@@ -15,12 +15,11 @@ from wsproto_core import ByteEngine, ClientConnection, Event, Message, Ping, Ser
 from wsproto_fuzz.machines import CodecMachine, ConnectionMachine, ReceiverMachine, Subject
 from wsproto_fuzz.strategies import DeflateTerms
 
-USUAL = settings(max_examples=60, stateful_step_count=30, deadline=None)
+USUAL = settings(max_examples=60, stateful_step_count=30)
 #: Without explanations, which trace every line.
 HUNT = settings(
     max_examples=500,
     stateful_step_count=20,
-    deadline=None,
     derandomize=True,
     database=None,
     report_multiple_bugs=False,

@@ -52,7 +52,6 @@ def test_what_depends_on_chunks_is_found() -> None:
         same_however_cut(len, b"abc", [Chunking((2,))(b"abc")])
 
 
-@settings(deadline=None)
 @given(data=st.data(), masked=st.booleans(), limits=LIMITS)
 def test_our_engine_understands_hostile_bytes_alike(data: st.DataObject, masked: bool, limits: Limits) -> None:
     hostile = data.draw(hostile_bytes(masked=masked))
@@ -62,7 +61,7 @@ def test_our_engine_understands_hostile_bytes_alike(data: st.DataObject, masked:
 # --- twins ------------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     data=st.data(),
     masked=st.booleans(),
@@ -121,7 +120,7 @@ def deflations_of(talk: Conversation) -> list[SentMessage]:
     return [item for item in talk.operations if isinstance(item, SentMessage) and item.deflation is not None]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(data=st.data(), masked=st.booleans(), terms=TERMS)
 def test_websockets_understands_the_same(data: st.DataObject, masked: bool, terms: DeflateTerms | None) -> None:
     talk = data.draw(conversations(masked=masked, terms=terms))
@@ -132,7 +131,7 @@ def test_websockets_understands_the_same(data: st.DataObject, masked: bool, term
     assert theirs.told == talk.told
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(data=st.data(), masked=st.booleans(), terms=TERMS)
 def test_wsproto_understands_the_same(data: st.DataObject, masked: bool, terms: DeflateTerms | None) -> None:
     talk = data.draw(conversations(masked=masked, terms=terms))
@@ -145,7 +144,7 @@ def test_wsproto_understands_the_same(data: st.DataObject, masked: bool, terms: 
     assert theirs.told == talk.told
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(data=st.data(), masked=st.booleans(), terms=TERMS, chunking=chunkings())
 def test_all_three_refuse_the_same_with_the_same_code(
     data: st.DataObject, masked: bool, terms: DeflateTerms | None, chunking: Chunking

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fuzz.kit import find
@@ -172,7 +172,6 @@ def test_close_payloads(valid: bytes, invalid: bytes) -> None:
 # --- permessage-deflate -----------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(data=st.data(), terms=deflate_terms(), client=st.booleans())
 def test_a_deflate_stream_inflates_by_one_context_or_by_many(
     data: st.DataObject, terms: DeflateTerms, client: bool
@@ -234,7 +233,6 @@ def test_a_message_is_its_fragments_with_controls_between_them(sent: SentMessage
     assert said[-1].opcode < 8
 
 
-@settings(deadline=None)
 @given(data=st.data(), masked=st.booleans(), terms=TERMS, offending=st.booleans())
 def test_a_receiver_is_told_what_the_conversation_knows(
     data: st.DataObject, masked: bool, terms: DeflateTerms | None, offending: bool

@@ -82,7 +82,7 @@ def test_a_client_accepts_what_is_right(head: Head, chunking: Chunking) -> None:
 
 @pytest.mark.parametrize("violation", REQUEST_OFFENCES, ids=lambda violation: violation.name)
 def test_a_server_reports_this_violation_and_no_other(violation: Violation) -> None:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(bad=bad_requests([violation]), chunking=chunkings())
     def check(bad: BadHandshake, chunking: Chunking) -> None:
         assert bad.violation is violation
@@ -93,7 +93,7 @@ def test_a_server_reports_this_violation_and_no_other(violation: Violation) -> N
 
 @pytest.mark.parametrize("violation", RESPONSE_OFFENCES, ids=lambda violation: violation.name)
 def test_a_client_reports_this_violation_and_no_other(violation: Violation) -> None:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(bad=bad_responses([violation]), chunking=chunkings())
     def check(bad: BadHandshake, chunking: Chunking) -> None:
         assert bad.violation is violation

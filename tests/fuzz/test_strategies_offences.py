@@ -71,7 +71,7 @@ def test_the_engine_reports_this_violation_and_no_other(violation: Violation, ma
     row = FRAMING_OFFENCES[violation]
     is_large = violation is Violation.INFLATE_RATIO  # 17 MiB each
 
-    @settings(deadline=None, max_examples=3 if is_large else 50)
+    @settings(max_examples=3 if is_large else 50)
     @given(offence=row.offences(violation), chunking=chunkings(), compressed=st.booleans())
     def check(offence: Offence, chunking: Chunking, compressed: bool) -> None:
         compressed = compressed if offence.compressed is None else offence.compressed
@@ -81,7 +81,7 @@ def test_the_engine_reports_this_violation_and_no_other(violation: Violation, ma
     check()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(data=st.data(), masked=st.booleans(), compressed=st.booleans())
 def test_offences_need_no_special_limits(data: st.DataObject, masked: bool, compressed: bool) -> None:
     offence = data.draw(offences(masked=masked, compressed=compressed))

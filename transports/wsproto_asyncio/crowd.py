@@ -72,24 +72,27 @@ class Crowd:
         return self._epoll.fileno()
 
     def add_reader(self, fd: int, callback: Callable[[], Any], /) -> None:
-        """Call ``callback``, in a copy of this context, whenever ``fd`` can be read."""
+        """Call ``callback``, in a copy of this context, whenever ``fd`` can be read.
+
+        Raises :exc:`OSError` where the system does not watch it, and then ``callback`` is forgotten.
+        """
+        self._ask(fd, self._asked.get(fd, 0) | select.EPOLLIN)
         self._readers[fd] = copy_context(), callback
-        self._ask(fd)
 
     def add_writer(self, fd: int, callback: Callable[[], Any], /) -> None:
-        """Call ``callback``, in a copy of this context, whenever ``fd`` can be written."""
+        """Call ``callback``, in a copy of this context, whenever ``fd`` can be written. Raises as above."""
+        self._ask(fd, self._asked.get(fd, 0) | select.EPOLLOUT)
         self._writers[fd] = copy_context(), callback
-        self._ask(fd)
 
     def remove_reader(self, fd: int, /) -> None:
         """Watch ``fd``, which has a reader, no longer for that."""
         del self._readers[fd]
-        self._ask(fd)
+        self._ask(fd, self._asked[fd] & ~select.EPOLLIN)
 
     def remove_writer(self, fd: int, /) -> None:
         """Watch ``fd``, which has a writer, no longer for that."""
         del self._writers[fd]
-        self._ask(fd)
+        self._ask(fd, self._asked[fd] & ~select.EPOLLOUT)
 
     def flush(self) -> None:
         """Flush all who are due."""
@@ -101,9 +104,8 @@ class Crowd:
                 self.call_exception_handler({"message": "Fatal error: a flush raised", "exception": error})
                 who.abort()
 
-    def _ask(self, fd: int) -> None:
-        """Have told what is wanted of ``fd`` now."""
-        wanted = (select.EPOLLIN if fd in self._readers else 0) | (select.EPOLLOUT if fd in self._writers else 0)
+    def _ask(self, fd: int, wanted: int) -> None:
+        """Have told what is wanted of ``fd`` now. Where the system refuses, all is as it was."""
         if not wanted:
             self._forget(fd)
         elif fd in self._asked:

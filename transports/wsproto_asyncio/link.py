@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Final, TypeAlias, cast
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, ClassVar, Final, TypeAlias, TypeVar, cast
 
 from wsproto_core import ByteEngine, Event, LinkBase, Log, PreparedMessage, Work
 
 from .crowd import Crowd
 from .stream import SocketTransport, memory
-from .waiting import Waiting, clock_of
+from .waiting import Waiters, clock_of
 
 __all__ = ["Link"]
 
@@ -24,6 +24,7 @@ __all__ = ["Link"]
 _TRANSPORT_BUFFER: Final = 64 * 1024
 #: Batches of the engine that leave in one call, at most: nothing overtakes what the socket does not take of them.
 _MAX_APPETITE: Final = 4
+_T = TypeVar("_T")
 _Buffers: TypeAlias = list[bytes | memoryview]
 #: The loop's, or our own, which is none by name.
 _Transport: TypeAlias = asyncio.Transport | SocketTransport
@@ -34,7 +35,7 @@ def _to_nobody(_: Sequence[Event]) -> None:
     """Nothing is told behind the end."""
 
 
-class Link(Waiting, LinkBase, asyncio.BufferedProtocol):
+class Link(LinkBase, asyncio.BufferedProtocol):
     """Carries bytes between a transport and ``engine``, and hands every batch of events to ``deliver``."""
 
     __slots__ = (
@@ -44,7 +45,6 @@ class Link(Waiting, LinkBase, asyncio.BufferedProtocol):
         "_loop",
         "_memory",
         "_peer_ended",
-        "_spare",
         "_working",
         "local_address",
         "on_lost",
@@ -56,12 +56,12 @@ class Link(Waiting, LinkBase, asyncio.BufferedProtocol):
     log: ClassVar[Log] = logging.getLogger("wsproto_asyncio")
     #: The loop's transport, or our own; ``None`` before there is one.
     transport: Any
+    waiters: Waiters
 
     def __init__(self, engine: ByteEngine, deliver: Callable[[Sequence[Event]], None]) -> None:
         self._loop = asyncio.get_running_loop()
-        super().__init__(engine, deliver, clock_of(self._loop))
+        super().__init__(engine, deliver, clock_of(self._loop), Waiters())
         engine.offload()
-        self._spare = None
         #: Called when the transport is there, and once it is gone.
         self.on_made: Callable[[], None] | None = None
         self.on_lost: Callable[[], None] | None = None
@@ -154,7 +154,7 @@ class Link(Waiting, LinkBase, asyncio.BufferedProtocol):
             self._flush_is_due = True  # as in data_received()
             self._deliver(events)
         self.flush()
-        self.wake()
+        self.waiters.wake()
 
     # --- out: what the engine wants -----------------------------------------------------------------------------------
 
@@ -269,6 +269,14 @@ class Link(Waiting, LinkBase, asyncio.BufferedProtocol):
         return 0 if self.transport is None else self.transport.get_write_buffer_size()
 
     # --- waiting ------------------------------------------------------------------------------------------------------
+
+    def until(self, attempt: Callable[[], _T | None]) -> Awaitable[_T]:
+        """The first result of ``attempt`` that is not ``None``: tried at once, and again after every input.
+
+        Cancelling it loses nothing, because whatever ``attempt`` takes is returned without another chance to be
+        cancelled.
+        """
+        return self.waiters.until(attempt)
 
     async def until_lost(self) -> None:
         """Wait until the transport is gone. The engine's closing timer sees to it that it goes."""

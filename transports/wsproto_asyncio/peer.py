@@ -71,7 +71,7 @@ class StreamPeer(AsyncPeer[_E]):
 
     def __aiter__(self) -> AsyncIterator[Message]:
         self.check_mode(Receive.MESSAGES)
-        return Messages(self.engine, self, self.link)
+        return Messages(self.engine, self, self.link.waiters)
 
     def send_prepared(self, message: PreparedMessage) -> None:
         if not self.link.pass_on(message):

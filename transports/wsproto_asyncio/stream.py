@@ -198,8 +198,7 @@ class SocketTransport(SocketTraffic):
 
     def resume_reading(self) -> None:
         if not self._is_reading and not self._is_closing and not self._has_ended:
-            self._is_reading = True
-            self._loop.add_reader(self._fd, self._readable)
+            self._is_reading = self._is_watched(self._loop.add_reader, self._readable)
 
     def _peer_ended(self) -> None:
         stays_open = self._reader.eof_received()
@@ -216,8 +215,9 @@ class SocketTransport(SocketTraffic):
     def _keep(self, data: memoryview) -> None:
         """Let ``data`` wait until the kernel takes more."""
         if self._queue is None:
+            if not self._is_watched(self._loop.add_writer, self._writable):
+                return
             self._queue = deque()
-            self._loop.add_writer(self._fd, self._writable)
         self._queue.append(data)
         self._queue_size += len(data)
         if self._queue_size > self._high and not self._is_full:
@@ -266,6 +266,15 @@ class SocketTransport(SocketTraffic):
             self._queue = None
             self._queue_size = 0
             self._loop.remove_writer(self._fd)
+
+    def _is_watched(self, add: Callable[[int, Callable[[], Any]], Any], callback: Callable[[], Any]) -> bool:
+        """Let the loop ``add`` the socket to what it watches; return whether it could: else the connection is over."""
+        try:
+            add(self._fd, callback)
+        except OSError as error:  # the system has no more watches to give
+            self._break(error)
+            return False
+        return True
 
     # --- the end ------------------------------------------------------------------------------------------------------
 

@@ -10,10 +10,9 @@ from .traffic_c cimport Traffic
 
 cdef class LinkBase:
     cdef public Traffic engine
-    cdef public object transport
+    cdef public object transport, waiters
     cdef public bint is_lost, _flush_is_due, _is_reading
     cdef public double _fires_at
-    cdef public list _waiters
     cdef public object _backlog, _clock, _deliver, _due, _timer
 
     @cython.locals(events=list)

@@ -31,7 +31,9 @@ class LinkBase:
     """Carries bytes between a transport and ``engine``, and hands every batch of events to ``deliver``. For authors of
     adapters.
 
-    ``clock`` tells the engine's time. ``transport``, once there is one, has ``write(data)`` and ``is_closing()``.
+    ``clock`` tells the engine's time. ``waiters`` has as its length how many wait for input, and ``wake_at_once()``,
+    which lets all of them look again, and do what they have to do, before it returns. ``transport``, once there is one,
+    has ``write(data)`` and ``is_closing()``.
     """
 
     __slots__ = (
@@ -43,19 +45,22 @@ class LinkBase:
         "_flush_is_due",
         "_is_reading",
         "_timer",
-        "_waiters",
         "engine",
         "is_lost",
         "transport",
+        "waiters",
     )
 
     # Of types that only an adapter knows.
     engine: Any
     transport: Any
+    waiters: Any
     _timer: Any
     _due: Any
 
-    def __init__(self, engine: Any, deliver: Callable[[Sequence[Event]], None], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, engine: Any, deliver: Callable[[Sequence[Event]], None], clock: Callable[[], float], waiters: Any
+    ) -> None:
         #: The engine, which is a :class:`Traffic`.
         self.engine = engine
         #: The transport; ``None`` before there is one.
@@ -64,8 +69,8 @@ class LinkBase:
         self.is_lost: bool = False
         self._clock = clock
         self._deliver = deliver
-        # Who waits for input. Whoever looks after them keeps this up to date.
-        self._waiters: list[Any] = []
+        #: Who waits for input.
+        self.waiters = waiters
         # Whether the transport is read, as far as the engine has been asked.
         self._is_reading: bool = True
         self._flush_is_due: bool = False
@@ -89,8 +94,8 @@ class LinkBase:
         if events:
             self._flush_is_due = True  # what the events provoke leaves in one write, below
             self._deliver(events)
-            if self._waiters:
-                self.wake_at_once()
+            if self.waiters:
+                self.waiters.wake_at_once()
         if self._due is None:
             LinkBase.flush(self)
         else:
@@ -138,10 +143,6 @@ class LinkBase:
         return True
 
     # --- what else there is, for the adapter --------------------------------------------------------------------------
-
-    @abstractmethod
-    def wake_at_once(self) -> None:
-        """Let everybody who waits look again, and do what they have to do, before this returns."""
 
     @abstractmethod
     def _flush_later(self) -> None:

@@ -7,23 +7,21 @@ import selectors
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, TypeVarTuple
 
 import uvloop
 
 from tests.adapters.loops import leftovers_gone, transports_of
-from tests.adapters.stages.base import Stage
+from tests.adapters.stages.base import PATIENCE, Stage
 from wsproto_asyncio import connect, serve
 from wsproto_core.testing import Ability, AdapterStage, StagePeer, TaskCancelled
 
 __all__ = ["AiofastnetStage", "AsyncioStage", "UvloopStage", "VirtualLoop"]
 
 T = TypeVar("T")
-
-#: Real seconds without a byte on any socket, after which nobody has anything to do.
-PATIENCE = 0.01
+Ts = TypeVarTuple("Ts")
 
 
 class Task(Generic[T]):
@@ -143,6 +141,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._now = 1000.0
+        self._in_threads: set[asyncio.Future[Any]] = set()
         super().__init__(ImpatientSelector(self))
 
     def time(self) -> float:
@@ -151,8 +150,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def jump(self, seconds: float) -> None:
         self._now += seconds
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no thread works for it: threads, which look up addresses, live in real time."""
+        return not self._in_threads
+
+    def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
+        future = super().run_in_executor(executor, func, *args)
+        self._in_threads.add(future)
+        future.add_done_callback(self._in_threads.discard)
+        return future
+
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
-        """Threads live in real time, and from Python 3.12 on a limit of the loop's own would be over at once."""
+        """Threads live in real time: from Python 3.12 on a limit of the loop's own would be over at once."""
         await super().shutdown_default_executor()
 
 
@@ -165,6 +175,6 @@ class ImpatientSelector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(timeout if timeout is None else min(timeout, PATIENCE))
-        if not ready and timeout:
+        if not ready and timeout and self._loop.is_idle:
             self._loop.jump(timeout)
         return ready

@@ -16,7 +16,7 @@ import trustme
 
 from wsproto_core.testing import Ability, AdapterCase, AdapterStage, LogLine, StageTask, TaskCancelled
 
-__all__ = ["CASE_SECONDS", "ScopedTask", "Stage"]
+__all__ = ["CASE_SECONDS", "PATIENCE", "ScopedTask", "Stage"]
 
 T = TypeVar("T")
 
@@ -24,6 +24,8 @@ T = TypeVar("T")
 CASE_SECONDS = 20.0
 #: What a second of a case takes on a real clock: long enough to tell 20 of them from 30 on a busy machine.
 REAL_SECOND = 0.01
+#: On a virtual clock, real seconds without a byte on any socket, after which nobody has anything to do.
+PATIENCE = 0.01
 #: Small, so that a far end which does not read is felt soon.
 BUFFER_SIZE = 32 * 1024
 

@@ -10,16 +10,13 @@ from typing import Any, TypeVar
 import trio
 import trio.testing
 
-from tests.adapters.stages.base import ScopedTask, Stage
+from tests.adapters.stages.base import PATIENCE, ScopedTask, Stage
 from wsproto_core.testing import Ability, AdapterStage
 from wsproto_trio import connect, serve
 
 __all__ = ["TrioStage", "trio_clock"]
 
 T = TypeVar("T")
-
-#: Real seconds without a byte on any socket, after which nobody has anything to do.
-PATIENCE = 0.01
 
 
 def trio_clock(abilities: frozenset[Ability]) -> trio.abc.Clock | None:

@@ -293,7 +293,7 @@ def oracle(answer: Parameters, side: str) -> Callable[[bytes], bytes]:
     return inflate
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(configurations, configurations, messages, st.sampled_from([7, 1000, 4095, 4096, 4097]), st.booleans())
 def test_any_two_configurations_understand_each_other(
     ours: PerMessageDeflate, theirs: PerMessageDeflate, texts: list[bytes], size: int, fragmented: bool
@@ -527,7 +527,7 @@ compressed = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     data=compressed,
     cut=st.integers(0, 12),
@@ -622,7 +622,7 @@ def test_the_ratio_is_judged_to_the_byte_at_the_end(size: int | None) -> None:
     assert outcome(refused, wire, size) is Violation.INFLATE_RATIO
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.sampled_from([bytes(9 * MIB), bytes(200_000), noise(3000), noise(20_000)]), min_size=1, max_size=4),
     st.sampled_from([1, 40, 100, 250, 600]),

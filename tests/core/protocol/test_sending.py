@@ -266,7 +266,6 @@ def test_every_position_and_every_part(position: Position, part: Part) -> None:
     assert legal_parts(sender) == expected[after or position]
 
 
-@settings(deadline=None)
 @given(parts=st.lists(st.sampled_from(Part), max_size=15))
 def test_the_sender_obeys_the_table(parts: list[Part]) -> None:
     sender = server().sender
@@ -400,7 +399,7 @@ def new(kinds: tuple[type[MessageTransform] | None, ...]) -> list[MessageTransfo
     return [deflate() if kind is None else kind() for kind in kinds]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     messages=st.lists(st.tuples(st.text() | st.binary(), st.sampled_from([None, True, False]), st.booleans())),
     size=st.integers(1, 50),

@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 from tests.core.twins import Twin, compiled
+from tests.hot_code import fresh, import_while_garbage_is_collected
 from wsproto_core import _speedups
 from wsproto_core._speedups import codec_py, frames_py, leaves_py
 
@@ -20,37 +21,8 @@ IN_PYTHON = {f"{name}_py" for name in MODULES}
 COMPILED = {f"{name}_c" for name in MODULES}
 
 
-def chosen() -> ModuleType:
-    """The package as a process would see it that starts now."""
-    assert _speedups.__spec__ is not None
-    package = importlib.util.module_from_spec(_speedups.__spec__)
-    assert _speedups.__spec__.loader is not None
-    _speedups.__spec__.loader.exec_module(package)
-    return package
-
-
-def import_while_garbage_is_collected(module: str) -> None:
-    """Import it in many processes, in each of which the garbage collection comes at another moment."""
-    environment = {**os.environ, "WSPROTO_CORE_PUREPYTHON": "1"}
-    subprocess.run([sys.executable, "-c", COLLECTING, module], check=True, env=environment)
-
-
 def homes(package: ModuleType) -> set[str]:
     return {getattr(package, name).__module__.rpartition(".")[2] for name in NAMES}
-
-
-COLLECTING = """
-import gc, importlib, os, sys
-importlib.import_module(sys.argv[1].partition(".")[0])  # in Python: the twin's modules are not there yet
-os.register_at_fork(after_in_child=gc.collect)
-for moment in range(1, 150):
-    child = os.fork()
-    if not child:
-        gc.set_threshold(moment)
-        importlib.import_module(sys.argv[1])
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0, moment
-"""
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="tries a hundred imports of a fresh module")
@@ -62,7 +34,7 @@ def test_garbage_may_be_collected_at_any_moment_of_the_import(name: str) -> None
 
 def test_the_environment_asks_for_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WSPROTO_CORE_PUREPYTHON", "1")
-    package = chosen()
+    package = fresh(_speedups)
     assert package.IS_COMPILED is False
     assert homes(package) == IN_PYTHON
 
@@ -73,7 +45,7 @@ def test_what_is_built_is_used(monkeypatch: pytest.MonkeyPatch, value: str | Non
     monkeypatch.delenv("WSPROTO_CORE_PUREPYTHON", raising=False)
     if value is not None:
         monkeypatch.setenv("WSPROTO_CORE_PUREPYTHON", value)
-    package = chosen()
+    package = fresh(_speedups)
     assert package.IS_COMPILED is True
     assert homes(package) == COMPILED
 
@@ -81,7 +53,7 @@ def test_what_is_built_is_used(monkeypatch: pytest.MonkeyPatch, value: str | Non
 def test_what_is_not_built_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WSPROTO_CORE_PUREPYTHON", raising=False)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    package = chosen()
+    package = fresh(_speedups)
     assert package.IS_COMPILED is False
     assert homes(package) == IN_PYTHON
 

@@ -424,7 +424,7 @@ SOME_FRAMES: Final = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(parts=SOME_FRAMES, sizes=st.lists(st.integers(1, 15) | st.integers(LARGE - 3, 1 << 18), max_size=5))
 @pytest.mark.parametrize("transforms", [list, lambda: [Rot13()]], ids=["as they are", "transformed"])
 def test_it_makes_no_difference_where_the_bytes_are(

@@ -46,7 +46,6 @@ from wsproto_fuzz.strategies import (
 # --- what is sent is what is received ---------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(data=st.data(), receive=st.sampled_from(Receive))
 def test_every_message_arrives_however_it_is_cut(
     codec: type[FrameDecoder], masked: bool, data: st.DataObject, receive: Receive
@@ -86,7 +85,7 @@ def joined_around_controls(events: list[Event]) -> list[Event]:
 TRANSFORMS: Final[list[Callable[[], list[MessageTransform]]]] = [list, lambda: [Rot13()]]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     data=st.data(),
     chunking=chunkings(),
@@ -114,7 +113,6 @@ def single_bytes(data: bytes) -> list[bytes]:
     return Chunking(size=1)(data)
 
 
-@settings(deadline=None)
 @given(data=st.data(), chunking=chunkings())
 def test_chunks_differ_only_in_how_much_of_the_offending_frame_was_seen(
     codec: type[FrameDecoder], masked: bool, data: st.DataObject, chunking: Chunking
@@ -141,7 +139,7 @@ def flat(events: list[Event]) -> list[object]:
     return result
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(data=st.data(), chunking=chunkings(), receive=st.sampled_from(Receive))
 def test_nothing_raises_and_after_the_end_nothing_comes(
     codec: type[FrameDecoder], masked: bool, data: st.DataObject, chunking: Chunking, receive: Receive
@@ -172,7 +170,7 @@ FIRST_BYTE: Final = {
 }
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(kinds=st.lists(st.sampled_from(Frames), max_size=12), chunking=chunkings())
 def test_the_frame_loop_obeys_the_table(
     codec: type[FrameDecoder], masked: bool, kinds: list[Frames], chunking: Chunking
@@ -195,7 +193,6 @@ def test_the_frame_loop_obeys_the_table(
     assert (decoder.failure is None) is (Frames.LAST_CONTINUATION in INCOMING[position])
 
 
-@settings(deadline=None)
 @given(kinds=st.lists(st.sampled_from([Frames.TEXT, Frames.BINARY, Frames.CONTINUATION, Frames.CONTROL]), min_size=1))
 def test_the_position_is_text_or_binary_as_the_message_began(
     codec: type[FrameDecoder], masked: bool, kinds: list[Frames]
@@ -225,7 +222,7 @@ COMPLETE: Final = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(parts=COMPLETE, chunking=chunkings())
 def test_it_agrees_with_websockets(
     codec: type[FrameDecoder], masked: bool, parts: list[tuple[int, bytes, bool]], chunking: Chunking
@@ -235,7 +232,7 @@ def test_it_agrees_with_websockets(
     assert reading_of(outcome) == read_with_websockets([data], masked=masked)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(payload=close_payloads() | invalid_close_payloads(), chunking=chunkings())
 def test_it_agrees_with_websockets_on_close_frames(
     codec: type[FrameDecoder], masked: bool, payload: bytes, chunking: Chunking

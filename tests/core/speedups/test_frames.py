@@ -559,7 +559,7 @@ def facts(frames: Any) -> tuple[object, ...]:
     return frames.is_direct, frames.messages, frames.size, frames.bytes_taken
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(operations=st.lists(OPERATIONS, max_size=15), max_size=LIMITS, max_payload=LIMITS, masked=st.booleans())
 def test_both_twins_do_what_a_naive_queue_does(
     operations: list[tuple[Any, ...]], max_size: int, max_payload: int, masked: bool

@@ -121,7 +121,7 @@ def test_data_are_read_where_they_are(leaves: Leaves, kind: Callable[[bytes], Bu
 PIECES = st.lists(st.binary(max_size=20) | st.text(max_size=9).map(str.encode) | st.just(b"x" * 300), max_size=8)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(pieces=PIECES, takes=st.sets(st.integers(0, 7)), is_text=st.booleans(), keys=st.sampled_from([b"", KEY * 2]))
 def test_a_message_is_its_pieces(
     leaves: Leaves, pieces: list[bytes], takes: set[int], is_text: bool, keys: bytes
@@ -305,7 +305,7 @@ ADDITIONS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(additions=st.lists(ADDITIONS, max_size=12))
 def test_any_frames_in_any_order(leaves: Leaves, additions: list[tuple[str, Any, int, bool]]) -> None:
     frames, expected = leaves.FrameBuffer(), b""
@@ -483,7 +483,6 @@ def test_the_first_impossible_byte_is_refused(leaves: Leaves, data: bytes) -> No
             leaves.complete_utf8(wrong)
 
 
-@settings(deadline=None)
 @given(text=st.text(), position=st.integers(0, 1000))
 def test_text_may_be_cut_anywhere(leaves: Leaves, text: str, position: int) -> None:
     data = text.encode()[:position]

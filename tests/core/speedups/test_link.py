@@ -30,6 +30,17 @@ class Transport:
         self.written.append(bytes(data))
 
 
+class Waiters(list[str]):
+    """Some who wait, and note when they are woken."""
+
+    def __init__(self, calls: list[object]) -> None:
+        super().__init__()
+        self._calls = calls
+
+    def wake_at_once(self) -> None:
+        self._calls.append("wake")
+
+
 @pytest.fixture(params=["alone", "followed"])
 def engine(twin: Twin, request: pytest.FixtureRequest) -> Any:
     """An open one, whose idle timer is for 61.0. Followed by somebody or not, it is asked the same."""
@@ -68,16 +79,13 @@ def link(twin: Twin, engine: Any) -> Any:
         def __init__(self) -> None:
             self.calls: list[object] = []
             self.goes_on = True
-            super().__init__(engine, self.deliver, lambda: NOW)
+            super().__init__(engine, self.deliver, lambda: NOW, Waiters(self.calls))
             self.transport = Transport()
             self.answer: Callable[[], object] = lambda: None
 
         def deliver(self, events: list[Any]) -> None:
             self.calls.append(events)
             self.answer()
-
-        def wake_at_once(self) -> None:
-            self.calls.append("wake")
 
         def _flush_later(self) -> None:
             self.calls.append("flush later")
@@ -120,7 +128,7 @@ def test_what_is_read_is_delivered_and_what_it_provokes_leaves_in_one_write(link
 
 
 def test_who_waits_is_woken_by_events_and_by_nothing_else(link: Any) -> None:
-    link._waiters.append("somebody")
+    link.waiters.append("somebody")
     link.data_received(HELLO[:4])
     assert link.calls == []
     link.data_received(HELLO[4:])
@@ -128,7 +136,8 @@ def test_who_waits_is_woken_by_events_and_by_nothing_else(link: Any) -> None:
 
 
 def test_where_others_are_read_as_well_it_is_due_instead(link: Any, engine: Any) -> None:
-    link._due = due = []
+    due = list[Any]()
+    link._due = due
     link.answer = lambda: engine.send_at_once("a")
     link.data_received(HELLO)
     assert (due, link.transport.written) == ([link], [])
@@ -223,7 +232,7 @@ def test_who_follows_an_engine_is_asked_instead(link: Any, engine: Any) -> None:
     assert link.calls == [["hello"]]
     link.calls.clear()
     engine.is_followed = True
-    link._waiters.append("somebody")
+    link.waiters.append("somebody")
     link.data_received(HELLO)
     assert link.calls == [[(HELLO, NOW)], "wake", 5.0]
     assert link.transport.written == [b"first"]

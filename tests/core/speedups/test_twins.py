@@ -63,7 +63,7 @@ def compare(
     agree(decoders, pieces)
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(
     data=st.data(),
     chunking=chunkings(),
@@ -86,7 +86,7 @@ def test_hostile_bytes(
     compare(native, masked, receive, limits, transforms, allowance, pieces)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     data=st.data(),
     chunking=chunkings(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.kit import KEY, frame
@@ -78,7 +78,6 @@ def test_what_the_format_has_no_room_for_is_refused(argument: str, fields: dict[
         Frame(**fields)
 
 
-@settings(deadline=None)
 @given(
     made=st.lists(
         st.builds(

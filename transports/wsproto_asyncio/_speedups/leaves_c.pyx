@@ -30,11 +30,8 @@ cpdef receive(sock, memory):
     cdef Py_buffer view
     cdef int fd = sock.fileno()
     PyObject_GetBuffer(memory, &view, PyBUF_WRITABLE)
-    cdef Py_ssize_t size = c_recv(fd, view.buf, <size_t>view.len, 0)
-    cdef int reason = errno
-    PyBuffer_Release(&view)
+    cdef Py_ssize_t size = _passed(c_recv(fd, view.buf, <size_t>view.len, 0), &view)
     if size < 0:
-        _refused(reason)
         return None
     if size < _LARGE:
         return PyBytes_FromStringAndSize(<char *>view.buf, size)  # whoever gave it holds it
@@ -46,16 +43,18 @@ cpdef Py_ssize_t send(sock, data) except -1:
     cdef Py_buffer view
     cdef int fd = sock.fileno()
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
-    cdef Py_ssize_t sent = c_send(fd, view.buf, <size_t>view.len, 0)
-    cdef int reason = errno
-    PyBuffer_Release(&view)
-    return _refused(reason) if sent < 0 else sent
+    return max(0, _passed(c_send(fd, view.buf, <size_t>view.len, 0), &view))
 
 
-cdef int _refused(int reason) except -1:
-    """The system has done nothing: raise :exc:`OSError`, unless it was only not the moment."""
+cdef Py_ssize_t _passed(Py_ssize_t size, Py_buffer *view) except -2:
+    """Let go of ``view``; return the ``size`` that the system has just answered: below 0 where it was not the moment.
+
+    Raises :exc:`OSError` where it refuses.
+    """
     global errno
-    if reason != EAGAIN and reason != EINTR:
+    cdef int reason = errno
+    PyBuffer_Release(view)
+    if size < 0 and reason != EAGAIN and reason != EINTR:
         errno = reason
         PyErr_SetFromErrno(OSError)
-    return 0
+    return size

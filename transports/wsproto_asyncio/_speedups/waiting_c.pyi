@@ -1,0 +1,3 @@
+from .waiting_py import Pause, Waiting
+
+__all__ = ["Pause", "Waiting"]
