@@ -76,7 +76,7 @@ class PeerEngine(Protocol):
         """Queue a message."""
         ...
 
-    def send_at_once(self, message: Message | Buffer) -> bool:
+    def send_at_once(self, message: Message | Buffer, /) -> bool:
         """Queue a message as it is, if there is nothing else to do for it; return whether."""
         ...
 

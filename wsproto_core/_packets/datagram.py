@@ -186,7 +186,7 @@ class DatagramPeer(DatagramSession):
         self._put(Kind.MESSAGE, payload)
         self._statistics.messages_sent += 1
 
-    def send_at_once(self, message: Message | Buffer) -> bool:  # noqa: ARG002 - as everywhere
+    def send_at_once(self, message: Message | Buffer, /) -> bool:  # noqa: ARG002 - as everywhere
         """``False``: every message becomes a datagram of its own, which :meth:`send` makes."""
         return False
 

@@ -5,7 +5,8 @@
 leaves everything else to the adapter: it calls what it was given, and knows no runtime. A :class:`Delivery` is what it
 may be given for events, where methods are told of messages.
 
-This file runs in Python and, compiled with the C types of ``link_c.pxd``, as ``link_c``.
+This file runs in Python and, compiled with the C types of ``link_c.pxd``, as ``link_c``. What is called for every
+message takes what it is given by its place only: compiled, nothing is looked for then.
 
 What lives here: the way from what was read to what is written. What must not: sockets, timers, and how anybody waits.
 """
@@ -86,7 +87,7 @@ class LinkBase:
         """The engine's clock."""
         return self._clock()
 
-    def data_received(self, data: Buffer) -> None:
+    def data_received(self, data: Buffer, /) -> None:
         """Take bytes that have come."""
         engine, now = self.engine, self._clock()
         # What is called by its class is not looked up, where this is compiled.
@@ -101,7 +102,7 @@ class LinkBase:
         else:
             self._due.append(self)
 
-    def flush_soon(self) -> None:
+    def flush_soon(self, /) -> None:
         """Flush once, before the runtime looks at its sockets again: what one turn sends leaves in one write."""
         if not self._flush_is_due:
             self._flush_is_due = True
@@ -177,10 +178,10 @@ class Delivery:
     def __init__(self, listener: _Listener, peer: _Told, complaint: str) -> None:
         self._listener, self._peer, self._complaint = listener, peer, complaint
 
-    def deliver(self, events: Sequence[Event]) -> None:
+    def deliver(self, events: Sequence[Event], /) -> None:
         """Take a batch of an engine's events."""
         for event in events:
-            if not isinstance(event, (str, bytes, Fragment)):  # a union would be made anew for every message
+            if not (isinstance(event, (str, bytes)) or isinstance(event, Fragment)):  # noqa: SIM101  # looked up only then
                 self._peer.note(event)
                 continue
             try:

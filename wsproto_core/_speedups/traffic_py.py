@@ -4,7 +4,8 @@
 :class:`Traffic` is what engines begin with. It does what there is to do for messages on an open connection, and hands
 everything else to the engine that is made of it.
 
-This file runs in Python and, compiled with the C types of ``traffic_c.pxd``, as ``traffic_c``.
+This file runs in Python and, compiled with the C types of ``traffic_c.pxd``, as ``traffic_c``. What is called for every
+message takes what it is given by its place only: compiled, nothing is looked for then.
 
 What lives here: the way of a message through the engine, and the questions asked behind it. What must not: whatever
 happens once in a connection, or once in a while.
@@ -110,7 +111,7 @@ class Traffic:
             events = self._receive_otherwise(data)
         return self._with_undelivered(events) if self._undelivered else events
 
-    def send_at_once(self, message: Message | Buffer) -> bool:
+    def send_at_once(self, message: Message | Buffer, /) -> bool:
         """Queue a message as it is, if it may be sent and nothing has to be done for it but that; return whether."""
         return self._frames.put_message(message)
 

@@ -1,6 +1,7 @@
 """The traffic of a socket: what every read and every write of its transport passes.
 
-This file runs in Python and, compiled with the C types of ``traffic_c.pxd``, as ``traffic_c``.
+This file runs in Python and, compiled with the C types of ``traffic_c.pxd``, as ``traffic_c``. What is called for every
+message takes what it is given by its place only: compiled, nothing is looked for then.
 
 What lives here: the way of bytes that come and go at once. What must not: whatever waits, ends or fails.
 """
@@ -30,11 +31,11 @@ class SocketTraffic:
         # What the kernel did not take yet. Most connections never need a queue, and an empty one takes memory.
         self._queue: deque[memoryview] | None = None
 
-    def is_closing(self) -> bool:
+    def is_closing(self, /) -> bool:
         """Whether it is over, or about to be."""
         return self._is_closing
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
+    def write(self, data: bytes | bytearray | memoryview, /) -> None:
         """Send ``data``, which must not change any more."""
         if self._is_closing:
             return
@@ -49,7 +50,7 @@ class SocketTraffic:
         if sent != len(data):
             self._keep(memoryview(data)[sent:])
 
-    def _readable(self) -> bool:
+    def _readable(self, /) -> bool:
         """Something has come, or may have; return whether it had."""
         try:
             data = receive(self._sock, self._memory)
