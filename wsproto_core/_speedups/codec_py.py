@@ -254,7 +254,8 @@ class FrameDecoder:
         piece = unmask(data, body, stop, key_in, body - 4)
         for transform in self._transforms:
             piece = transform.decode(piece, True)
-        self._check_message_size(len(piece))
+        if len(piece) > self._short_limit:
+            self._check_message_size(len(piece))
         message = unmask_text(piece, 0, len(piece), b"", 0) if is_text else piece
         self.room -= memory_of(message)
         events.append(message)
