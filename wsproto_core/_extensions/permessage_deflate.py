@@ -20,7 +20,9 @@ from .._violations import Violation
 from .base import Extension, MessageTransform, Parameters
 
 if TYPE_CHECKING:
-    from zlib import _Compress, _Decompress  # pyright: ignore[reportPrivateUsage] - these types have no other name
+    from zlib import _Compress  # pyright: ignore[reportPrivateUsage] - this type has no other name
+
+    from .._speedups.inflating_py import Stream
 
 __all__ = ["RATIO_FREE", "DeflateTransform", "PerMessageDeflate", "check_range"]
 
@@ -297,8 +299,7 @@ class DeflateTransform(Inflating, MessageTransform):
         for start in range(first, len(view), _STEP):
             yield view[start : start + _STEP]
 
-    def _decode_on(self, inflated: bytes, size: int) -> bytes:
-        self._compressed = size
+    def _decode_on(self, inflated: bytes) -> bytes:
         inflated = self._counted(inflated)
         self._finish()
         return inflated
@@ -311,11 +312,13 @@ class DeflateTransform(Inflating, MessageTransform):
         """Inflate up to the next BFINAL, and not much more than is allowed."""
         ceiling = self._ceiling()
         room = 0 if ceiling is None else min(ceiling - self._inflated + 1, _MOST)
-        return (self._inflater or self._new_inflater()).decompress(data, room)
+        _, decompress = self._stream or self._begin_stream()
+        return decompress(data, room)
 
-    def _new_inflater(self) -> _Decompress:
-        self._inflater = zlib.decompressobj(-max(_MIN_BITS, self._peer_bits))
-        return self._inflater
+    def _begin_stream(self) -> Stream:
+        inflater = zlib.decompressobj(-max(_MIN_BITS, self._peer_bits))
+        self._stream = inflater, inflater.decompress
+        return self._stream
 
     def _counted(self, inflated: bytes) -> bytes:
         """``inflated``, held to the limits, with all that is behind a BFINAL where it has come to one."""
@@ -326,10 +329,11 @@ class DeflateTransform(Inflating, MessageTransform):
             self._inflated += len(inflated)
             if ceiling is not None and self._inflated > ceiling:
                 raise self._too_much()
-            assert self._inflater is not None, "there is what has inflated it"
-            if not self._inflater.eof:
+            assert self._stream is not None, "there is what has inflated it"
+            inflater, _ = self._stream
+            if not inflater.eof:
                 break
-            rest, self._inflater = self._inflater.unused_data, None
+            rest, self._stream = inflater.unused_data, None
             if not rest:
                 break
             inflated = self._feed(rest)
@@ -355,6 +359,4 @@ class DeflateTransform(Inflating, MessageTransform):
         ratio = self._limits.inflate_ratio
         if ratio is not None and self._inflated > max(RATIO_FREE, ratio * self._compressed):
             raise self._too_much()
-        if self._compressed and self._inflater is not None:
-            self._end_message(self._inflater)
-        self._compressed = self._inflated = 0
+        self._inflated = 0

@@ -61,7 +61,7 @@ cdef class FrameDecoder:
     cdef Py_ssize_t _payload(self, data, Py_ssize_t position, Py_ssize_t end, list events) except -1
     cdef _check_close(self, bytes payload)
     cdef Py_ssize_t _control(self, list events, Py_ssize_t stop, Py_ssize_t end) except -1
-    @cython.locals(frame_ends=bint, final=bint, completeness=int, piece=bytes)
+    @cython.locals(frame_ends=bint, final=bint, completeness=int, is_ready=bint, piece=bytes)
     cdef _data(self, data, Py_ssize_t position, Py_ssize_t stop, list events)
     cdef _gather(self, data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at, uint64_t more)
     cdef _hand_over(self, ready, bint final, list events)

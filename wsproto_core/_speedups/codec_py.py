@@ -254,7 +254,8 @@ class FrameDecoder:
         piece = unmask(data, body, stop, key_in, body - 4)
         for transform in self._transforms:
             piece = transform.decode(piece, True)
-        self._check_message_size(len(piece))
+        if len(piece) > self._short_limit:
+            self._check_message_size(len(piece))
         message = unmask_text(piece, 0, len(piece), b"", 0) if is_text else piece
         self.room -= memory_of(message)
         events.append(message)
@@ -449,15 +450,16 @@ class FrameDecoder:
         """Take a piece of a message, and hand over what is complete enough."""
         frame_ends = not self._remaining
         final = frame_ends and self._fin != 0
+        completeness = 2 if final else int(frame_ends)
+        is_ready = completeness >= self._granularity
         if self._active:
             piece = unmask(data, position, stop, self._key, self._turn)
             for transform in self._active:
                 piece = transform.decode(piece, final)
             self._gather(piece, 0, len(piece), b"", 0, 0)
         else:
-            self._gather(data, position, stop, self._key, self._turn, self._remaining)
-        completeness = 2 if final else int(frame_ends)
-        if completeness >= self._granularity:
+            self._gather(data, position, stop, self._key, self._turn, 0 if is_ready else self._remaining)
+        if is_ready:
             self._hand_over(self._message.take(final), final, events)
         else:
             self._message.check()

@@ -8,7 +8,8 @@ from libc.stdint cimport uint64_t
 
 
 cdef class Inflating:
-    cdef public object _inflater, _fault
+    cdef public object _fault
+    cdef public tuple _stream
     cdef public Py_ssize_t _room
     cdef public uint64_t _compressed
     cdef bytes _end
@@ -16,4 +17,6 @@ cdef class Inflating:
 
     @cython.locals(inflated=bytes)
     cpdef bytes decode(self, data, bint final)
-    cpdef _end_message(self, inflater)
+    @cython.locals(inflated=bytes)
+    cdef bytes _decode_at_once(self, data)
+    cdef _end_message(self)

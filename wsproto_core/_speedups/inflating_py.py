@@ -15,9 +15,14 @@ from .._errors import RemoteProtocolError
 from .._violations import Violation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
     from zlib import _Decompress  # pyright: ignore[reportPrivateUsage] - this type has no other name
 
     from .._types import Buffer
+
+    #: An inflater, and what it does, bound once: compiled, what has a name takes longer to find.
+    Stream: TypeAlias = tuple[_Decompress, Callable[[Buffer, int], bytes]]
 
 __all__ = ["Inflating"]
 
@@ -36,15 +41,15 @@ class Inflating:
     every message begins with an empty window. ``fault`` is what an inflater raises.
     """
 
-    __slots__ = ("_compressed", "_end", "_fault", "_inflater", "_is_restarting", "_room")
+    __slots__ = ("_compressed", "_end", "_fault", "_is_restarting", "_room", "_stream")
 
     def __init__(self, room: int, *, is_restarting: bool, fault: type[Exception]) -> None:
-        self._inflater: _Decompress | None = None
+        self._stream: Stream | None = None
         self._room: int = room
         self._is_restarting: bool = is_restarting
         self._fault: type[Exception] = fault
         self._end: bytes = _END  # compiled, what a module knows takes longer to find
-        # Bytes of the incoming message so far, if it is long or comes in pieces.
+        # Bytes of the incoming message so far.
         self._compressed: int = 0
 
     def decode(self, data: Buffer, final: bool) -> bytes:
@@ -58,37 +63,43 @@ class Inflating:
         and is taken.
         """
         try:
-            if not final or self._compressed or not 0 < len(data) <= _SHORT:
-                return self._decode_in_steps(data, final)
-            inflater = self._inflater
-            if inflater is None:
-                inflater = self._new_inflater()
-            inflated = inflater.decompress(data, self._room)
-            if inflater.eof or len(inflated) == self._room:
-                return self._decode_on(inflated, len(data))
-            self._end_message(inflater)
+            if final and not self._compressed and 0 < len(data) <= _SHORT:
+                inflated = self._decode_at_once(data)
+            else:
+                inflated = self._decode_in_steps(data, final)
+            if final:
+                self._end_message()
         except self._fault as error:
             raise RemoteProtocolError(Violation.CORRUPT_COMPRESSION, str(error)) from None
         return inflated
 
-    def _end_message(self, inflater: _Decompress) -> None:
+    def _decode_at_once(self, data: Buffer) -> bytes:
+        inflater, decompress = self._stream or self._begin_stream()
+        self._compressed = len(data)
+        inflated = decompress(data, self._room)
+        if inflater.eof or len(inflated) == self._room:
+            return self._decode_on(inflated)
+        return inflated
+
+    def _end_message(self) -> None:
         """Feed what the sender took away, and see that a block may begin there (RFC 7692 §7.2.2)."""
-        # A block with BFINAL that needed some of these bytes has left the others unused.
-        if inflater.decompress(self._end, 1) or inflater.eof:
-            raise RemoteProtocolError(Violation.CORRUPT_COMPRESSION, "the message ends within a block")
-        if self._is_restarting:
-            self._inflater = None  # RFC 7692 §7.1.1
+        if self._compressed and self._stream is not None:
+            inflater, decompress = self._stream
+            # A block with BFINAL that needed some of these bytes has left the others unused.
+            if decompress(self._end, 1) or inflater.eof:
+                raise RemoteProtocolError(Violation.CORRUPT_COMPRESSION, "the message ends within a block")
+            if self._is_restarting:
+                self._stream = None  # RFC 7692 §7.1.1
+        self._compressed = 0
 
     @abstractmethod
-    def _new_inflater(self) -> _Decompress:
-        """Make one, and set it."""
+    def _begin_stream(self) -> Stream:
+        """Make one, whose window is empty, and set it."""
 
     @abstractmethod
     def _decode_in_steps(self, data: Buffer, final: bool) -> bytes:
-        """Inflate a piece of a message that is long, or comes in pieces."""
+        """Inflate a piece of a message that is long, or comes in pieces, and count it."""
 
     @abstractmethod
-    def _decode_on(self, inflated: bytes, size: int) -> bytes:
-        """Go on behind the first ``size`` bytes of a message, which are all of them and gave ``inflated``: it is too
-        much, or a block with BFINAL is among them.
-        """
+    def _decode_on(self, inflated: bytes) -> bytes:
+        """Go on behind a message that gave ``inflated``: it is too much, or a block with BFINAL is in it."""

@@ -44,7 +44,8 @@ cdef extern from "Python.h":
 
 
 cdef extern from "leaves.h" nogil:
-    enum: WSPROTO_MAX_HEADER, WSPROTO_SEVERAL_FRAMES, WSPROTO_LONG_TEXT, WSPROTO_BEFORE_TARGET, WSPROTO_BEHIND_TARGET
+    enum: WSPROTO_MAX_HEADER, WSPROTO_SEVERAL_FRAMES, WSPROTO_FORESIGHT, WSPROTO_LONG_TEXT
+    enum: WSPROTO_BEFORE_TARGET, WSPROTO_BEHIND_TARGET
     bint wsproto_copy(unsigned char *to, const unsigned char *source, size_t size, const unsigned char *key)
     size_t wsproto_complete_utf8(const unsigned char *text, size_t size, bint *valid)
     size_t wsproto_header(unsigned char *to, unsigned char first, uint64_t length, const unsigned char *key)
@@ -183,8 +184,8 @@ cdef class MessageBuffer:
         Py_CLEAR(self._buffer)
 
     cpdef add(self, data, Py_ssize_t start, Py_ssize_t stop, bytes key_in, Py_ssize_t key_at, uint64_t more):
-        """Append what :func:`unmask` gives. ``more`` bytes are announced, for which memory can be set aside, but hardly
-        more than what has come: an announcement costs nothing.
+        """Append what :func:`unmask` gives. ``more`` bytes are announced, for which addresses can be set aside, but no
+        more than 16 for each byte that has come: an announcement costs nothing.
         """
         cdef const unsigned char *source = _part(data, start, stop)
         cdef const unsigned char *key = _key(key_in, key_at)
@@ -233,8 +234,7 @@ cdef class MessageBuffer:
         cdef Py_ssize_t needed = self._size + size
         if needed <= self._room:
             return
-        # Reads are of one size, and the first held a header as well: half a percent lets the next one fit, as a whole.
-        cdef Py_ssize_t most = needed + (needed >> 8)
+        cdef Py_ssize_t most = WSPROTO_FORESIGHT * needed
         cdef Py_ssize_t room = needed + (<Py_ssize_t>more if more < <uint64_t>most else most)
         if self._buffer is NULL:
             self._own(PyUnicode_New(room, 127) if self._is_ascii else PyBytes_FromStringAndSize(NULL, room), room)

@@ -114,8 +114,8 @@ class MessageBuffer:
         self._checked = 0
 
     def add(self, data: Buffer, start: int, stop: int, key_in: bytes, key_at: int, more: int) -> None:  # noqa: ARG002  # only the native one can
-        """Append what :func:`unmask` gives. ``more`` bytes are announced, for which memory can be set aside, but hardly
-        more than what has come: an announcement costs nothing.
+        """Append what :func:`unmask` gives. ``more`` bytes are announced, for which addresses can be set aside, but no
+        more than 16 for each byte that has come: an announcement costs nothing.
         """
         self._data += unmask(data, start, stop, key_in, key_at)
 

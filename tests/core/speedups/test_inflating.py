@@ -36,17 +36,19 @@ def make(twin: Twin) -> Callable[..., Any]:
             self.made = 0
             self.otherwise: list[object] = []
 
-        def _new_inflater(self) -> Any:
+        def _begin_stream(self) -> Any:
             self.made += 1
-            self._inflater = zlib.decompressobj(-15)
-            return self._inflater
+            inflater = zlib.decompressobj(-15)
+            self._stream: Any = inflater, inflater.decompress
+            return self._stream
 
         def _decode_in_steps(self, data: bytes, final: bool) -> bytes:
             self.otherwise.append((bytes(data), final))
             return b"in steps"
 
-        def _decode_on(self, inflated: bytes, size: int) -> bytes:
-            self.otherwise.append((inflated, size))
+        def _decode_on(self, inflated: bytes) -> bytes:
+            self.otherwise.append((inflated, self._compressed))
+            self._stream = None
             return b"on"
 
     return Transform
