@@ -19,9 +19,9 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 COUNTED := tests/core tests/driver tests/hub tests/adapters/test_adapter_kit.py tests/adapters/test_kit_bites.py
 # What stands on code that has a compiled twin, and does not run on both by itself.
 ON_TWINS := tests/core/packets tests/core/testing tests/core/recorder tests/driver tests/adapters/test_adapter_kit.py \
-	tests/conformance
+	tests/conformance $(wildcard tests/adapters/test_sockets_*.py)
 # Where the sources of the compiled twin are, and where it is put.
-HOT := wsproto_core/_speedups transports/wsproto_asyncio/_speedups
+HOT := wsproto_core/_speedups transports/wsproto_asyncio/_speedups transports/wsproto_sockets/_speedups
 # How long `make fuzz` looks.
 SECONDS ?= 60
 

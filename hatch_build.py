@@ -58,12 +58,18 @@ OF_ASYNCIO = HotCode(
     native=("leaves_c.pyx", "leaves_c.pxd"),
     typed=("traffic", "waiting"),
 )
+OF_SOCKETS = HotCode(
+    Path("transports", "wsproto_sockets", "_speedups"), native=("leaves_c.pyx", "leaves_c.pxd"), typed=("traffic",)
+)
 #: Windows' sockets are called in another way, and its usual loop has no use for them.
-HOT = (OF_CORE,) if sys.platform == "win32" else (OF_CORE, OF_ASYNCIO)
+HOT = (OF_CORE,) if sys.platform == "win32" else (OF_CORE, OF_ASYNCIO, OF_SOCKETS)
 
 #: Compiled, the hot code calls what else is compiled, and the native leaves, instead of what is in Python.
 FROM_PYTHON = re.compile(r"^from \.(\w+)_py import ", re.MULTILINE)
 FROM_C = r"from cython.cimports.{package}.\1_c import "
+#: So does that of an adapter, whose engine is one of the core's.
+FROM_CORE = re.compile(r"^from wsproto_core import (?=Traffic$)", re.MULTILINE)
+CORE_IN_C = "from cython.cimports.wsproto_core._speedups.traffic_c import "
 #: A number that never changes, at the beginning of a line.
 CONSTANT = re.compile(r"^(_[A-Z_]+): Final = (-?\w+)$", re.MULTILINE)
 
@@ -157,7 +163,9 @@ def stage(folder: Path) -> None:
         from_c = FROM_C.format(package=".".join(hot.package.parts))
         for name in hot.typed:
             code, types = ((source / part).read_text("utf-8") for part in (f"{name}_py.py", f"{name}_c.pxd"))
-            (target / f"{name}_c.py").write_text(CONSTANT.sub("", FROM_PYTHON.sub(from_c, code)), "utf-8")
+            (target / f"{name}_c.py").write_text(
+                CONSTANT.sub("", FROM_CORE.sub(CORE_IN_C, FROM_PYTHON.sub(from_c, code))), "utf-8"
+            )
             (target / f"{name}_c.pxd").write_text(types + constants_in_c(code), "utf-8")
 
 

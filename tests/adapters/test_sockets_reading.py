@@ -125,6 +125,7 @@ def test_what_one_read_provokes_leaves_in_one_write(monkeypatch: pytest.MonkeyPa
         (ws,) = server.connections
         eventually(lambda: ws.link._is_reading)
         monkeypatch.setattr(Plain, "send", spy)
+        ws.link._sock = None  # so that it is the stream that sends
         raw.send(frame(BINARY, bytes(10)) * 100)
         for _ in range(100):
             assert raw.frame().payload == bytes(10)

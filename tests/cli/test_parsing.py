@@ -27,6 +27,7 @@ def test_the_version_names_everything_involved(capsys: pytest.CaptureFixture[str
     shown = capsys.readouterr().out
     assert all(word in shown for word in ("wsproto-core ", "Python ", "hot code: ", "h11 ", "uvloop ", "aiofastnet "))
     assert "hot code of wsproto_asyncio: " in shown
+    assert "hot code of wsproto_sockets: " in shown
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["connect", "--help"], ["echo", "--help"]])

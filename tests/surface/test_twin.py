@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import hatch_build
-from hatch_build import HOT, OF_ASYNCIO, OF_CORE, CannotBuild, HotCode, build_twin, constants_in_c
+from hatch_build import HOT, OF_ASYNCIO, OF_CORE, OF_SOCKETS, CannotBuild, HotCode, build_twin, constants_in_c
 from tests.surface.test_wheel import run
 from tests.surface.tree import ROOT
 
@@ -68,7 +68,7 @@ def test_every_constant_of_the_hot_code_is_one_in_c(path: Path) -> None:
     assert re.findall(r"enum: (\w+) =", constants_in_c(source)) == numbers
 
 
-@pytest.mark.parametrize("hot", [OF_CORE, OF_ASYNCIO], ids=lambda hot: str(hot.folder))
+@pytest.mark.parametrize("hot", [OF_CORE, OF_ASYNCIO, OF_SOCKETS], ids=lambda hot: str(hot.folder))
 def test_nothing_that_was_generated_is_kept(hot: HotCode) -> None:
     tracked = run("git", "-C", str(ROOT), "ls-files", str(hot.folder)).split()
     assert {Path(name).suffix for name in tracked} - {".h"} == {".pxd", ".py", ".pyi", ".pyx"}

@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 
 import wsproto_asyncio
 import wsproto_core
+import wsproto_sockets
 
 from . import connect, echo, fuzzing, replaying
 from .status import ExitStatus, UsageError
@@ -90,6 +91,7 @@ class _Version(argparse.Action):
         print(f"{platform.python_implementation()} {platform.python_version()} on {platform.system()}")
         print(f"hot code: {_kind(wsproto_core.IS_COMPILED)}")
         print(f"hot code of wsproto_asyncio: {_kind(wsproto_asyncio.IS_COMPILED)}")
+        print(f"hot code of wsproto_sockets: {_kind(wsproto_sockets.IS_COMPILED)}")
         print(f"h11 {metadata.version('h11')}")
         if find_spec("uvloop") is None:
             print("uvloop is not installed, asyncio's own event loop is used (to have it: wsproto-core[fast])")

@@ -5,11 +5,13 @@ The map of this package: ``stream`` is a socket that never blocks, with or witho
 engine, with a thread of its own; ``blocking`` and ``peer`` hold the objects that applications hold; ``dialing`` finds
 the way to a server, ``listening`` waits for those who do, and ``serving`` is what all servers have in common;
 ``client``, ``server``, ``tcp`` and ``udp`` make of them what is public; ``reconnect`` and ``pool`` stand on those.
+``_speedups`` is the way of a message between a socket and a thread.
 Limits, timeouts, errors and events come from ``wsproto_core``.
 """
 
 from wsproto_core import broadcast
 
+from ._speedups import IS_COMPILED
 from .bridge import Bridge
 from .client import connect
 from .peer import TcpPeer, UdpPeer, WebSocket
@@ -21,6 +23,7 @@ from .tcp import connect_tcp, serve_tcp
 from .udp import connect_udp, serve_udp
 
 __all__ = [
+    "IS_COMPILED",
     "Bridge",
     "Pool",
     "Server",

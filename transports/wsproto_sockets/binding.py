@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from threading import get_ident
 from time import monotonic
 from typing import Final
 
-from wsproto_core import Buffer, ByteEngine, Message
+from wsproto_core import ByteEngine
 
-from .stream import Bytes, Stream
+from ._speedups import LinkTraffic
+from .stream import Stream
 from .waiting import READ, WRITE, Waiters, Waker
 
 __all__ = ["Binding"]
@@ -20,55 +20,30 @@ __all__ = ["Binding"]
 _CORK_TIME: Final = 0.001
 
 
-class Binding(Waiters):
+class Binding(Waiters, LinkTraffic):
     """One stream, one engine and the thread that cares for them. Whoever calls anything here holds the lock."""
 
+    engine: ByteEngine
+    stream: Stream | None
+
     def __init__(self, engine: ByteEngine) -> None:
-        super().__init__()
-        self.engine = engine
-        self.stream: Stream | None = None
+        LinkTraffic.__init__(self, engine, monotonic)
+        Waiters.__init__(self)
         self.is_lost: bool = False
-        #: Messages that were read together and are not taken yet, or thereabouts.
-        self.untaken: int = 0
         self._thread: threading.Thread | None = None
         self._waker: Waker | None = None
-        # What the thread waits for, and until when; ``None`` while it does not wait.
-        self._asleep: tuple[int, float] | None = None
-        # Whether somebody reads in place of the thread now, without the lock; and who was given several messages by
-        # one read, and when.
-        self._is_reading = False
+        # Who was given several messages by one read, and when.
         self._reader = 0
         self._uncorked_at = 0.0
-        # The thread does not read; whether it will look again, without being woken, if it has to.
-        self._is_left_to_reader = False
-        self._is_watching = False
-        self._is_corked = False
-        self._backlog: deque[Bytes] = deque()
-        self._error: OSError | None = None
-        self._peer_ended = False
         self._has_ended = False
-
-    def send_at_once(self, message: Message | Buffer) -> bool:
-        """Send a message, if there is nothing else to do for it; return whether it was. Only for those who do not hold
-        the lock.
-        """
-        if self._turnstile.locked():  # asked here, it costs no call
-            self.give_way()
-        with self.lock:
-            stream = self.stream
-            if not self.engine.send_at_once(message):
-                return False
-            if self.untaken > 0 and self._corks():
-                return True
-            # A message changes nothing but what is queued: nobody has to know of it, unless something stays behind.
-            if stream is not None and not self._write_all(stream):
-                self._wake_if_needed(stream)
-            return True
 
     def flush_soon(self) -> None:
         """Flush, unless what is queued is held back."""
         if not (self.untaken > 0 and self._corks()):
             self.flush()
+
+    def _come_together(self, now: float) -> None:
+        self._reader, self._uncorked_at = get_ident(), now
 
     def _corks(self) -> bool:
         """Whether what has been queued is held back: what the messages of one read provoke leaves in one write, where
@@ -89,7 +64,7 @@ class Binding(Waiters):
             return
         self._is_corked = False
         had_room = not self._waiting or engine.can_send
-        has_left = self._write_all(stream)
+        has_left = self.write_all(stream)
         if not had_room and engine.can_send:
             self.changed.notify_all()
         if not engine.is_flowing:
@@ -97,26 +72,6 @@ class Binding(Waiters):
         elif self._is_left_to_reader and has_left:
             return  # as nearly always: there is nothing for the thread to do
         self._wake_if_needed(stream)
-
-    def _write_all(self, stream: Stream) -> bool:
-        """Write what there is, unless something is in front of it, as far as it fits; return whether everything has
-        left.
-        """
-        backlog = self._backlog
-        if backlog or stream.wants_write or self._error is not None:
-            return False
-        while batch := self.engine.data_to_send():
-            try:
-                sent = stream.send(batch)
-            except OSError as error:
-                self._error = error
-                return False
-            if len(batch) > 1 or sent < len(batch[0]):
-                backlog.extend(batch)
-                self._forget(sent)
-                if backlog:
-                    return False
-        return not stream.wants_write
 
     def _write_on(self, stream: Stream) -> bool:
         """There is room again: write what waited for it; return whether anything has left."""

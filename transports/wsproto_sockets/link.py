@@ -14,14 +14,13 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from threading import get_ident
 from time import monotonic
-from typing import Any, ClassVar, Final, TypeVar
+from typing import ClassVar, Final, TypeVar
 
-from wsproto_core import ByteEngine, Event, Log, Message
+from wsproto_core import ByteEngine, Event, Log
 
 from .binding import Binding
-from .stream import Stream
+from .stream import Bytes, Stream
 from .waiting import READ, WRITE, Waker, remaining
 
 __all__ = ["Link"]
@@ -51,8 +50,6 @@ class Link(Binding):
         self.on_abort: Callable[[], None] | None = None
         #: Called once the stream is gone, without the lock.
         self.on_lost: Callable[[], None] | None = None
-        # Whether others than the thread have read since it looked.
-        self._has_read = False
 
     def now(self) -> float:
         """The engine's clock."""
@@ -62,7 +59,8 @@ class Link(Binding):
         """Take ``stream`` over, behind whose opening ``received`` came already, and carry bytes until its end."""
         try:
             self._waker = Waker()
-            self.stream: Stream | None = stream
+            self.stream = stream
+            self._sock = stream.blocking_socket
             self._thread = threading.Thread(target=self._run, name="wsproto_sockets link", daemon=True)
             with self.changed:
                 if received:
@@ -148,7 +146,7 @@ class Link(Binding):
             if data is None:
                 break
             is_news = True
-            self._take_in(data)
+            self.take_in(data)
             if not stream.has_pending:
                 break
         return is_news
@@ -160,17 +158,6 @@ class Link(Binding):
             return False
         self._deliver(self.engine.handle_timeout(now))
         return True
-
-    def _take_in(self, data: bytes) -> bool:
-        """Hand on what was read, ``b""`` for the end; return whether there was anything in it but messages."""
-        now = monotonic()
-        self._peer_ended = not data
-        events = self.engine.receive_data(data, now) if data else self.engine.receive_eof(now)
-        self.untaken += len(events)
-        if self.untaken > 1:
-            self._reader, self._uncorked_at = get_ident(), now
-        others = self.engine.gather(events)
-        return self._tell(others) if others else False
 
     def _deliver(self, events: Sequence[Event]) -> bool:
         """Take a batch of the engine's events; return whether there was anything in it but messages."""
@@ -233,58 +220,18 @@ class Link(Binding):
                         self.changed.notify_all()
                         self.flush()
                     else:
-                        self._read_here(self.stream, left)
+                        self.read_here(self.stream, left)
                 return result
             finally:
                 self._stop_reading()
 
-    def next_message(self) -> Message | None:
-        """The next message, where waiting for one piece of input is all that it takes; else ``None``."""
-        engine = self.engine
-        with self.lock:
-            stream = self.stream
-            message: Any = engine.message_at_hand()
-            if message is None and stream is not None and self._asleep and not self._is_reading and engine.is_flowing:
-                is_flowing = False
-                try:
-                    is_flowing = self._read_here(stream, None)
-                finally:
-                    if self._waiting or not (is_flowing and self._is_watching):
-                        self._stop_reading()
-                message = engine.message_at_hand()
-            if message is not None:
-                self.untaken -= 1
-            return message  # type: ignore[no-any-return]  # a whole one, or none
-
-    def _read_here(self, stream: Stream, timeout: float | None) -> bool:
-        """Wait for input in this thread, without the lock, and take it in; return whether it was messages, which go on
-        to flow.
-        """
-        self.untaken: int = 0
-        if self._is_corked:
-            self.flush()
-        self._is_left_to_reader = self._is_reading = True
-        data, error = None, None
-        try:
-            self.lock.release()
-            data = stream.wait(timeout)
-        except OSError as failure:
-            error = failure
-        finally:
-            if not self.lock.acquire(False):
-                self.come_first()
-            self._is_reading = False
-            self._has_read = True
-            if self._waiting:
-                self.changed.notify_all()
-        if data and not self._take_in(data) and self.engine.is_flowing:
-            return True
+    def _read_otherwise(self, stream: Stream, data: Bytes | None, error: OSError | None) -> bool:
         if error is not None:
             self._error = self._error or error
         elif data is None:
             self._read(stream)
         elif not data and not self._is_over():  # else the thread interrupted
-            self._take_in(data)
+            self.take_in(data)
         self.flush()
         return self.engine.is_flowing
 

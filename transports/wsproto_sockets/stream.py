@@ -13,6 +13,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any, Final, Protocol, TypeAlias
 
+from ._speedups import send
 from .waiting import READ, make_selector
 
 __all__ = ["Bytes", "Plain", "Stream", "Tls"]
@@ -30,6 +31,11 @@ _MAX_BUFFERS: Final = 16
 
 class Stream(Protocol):
     """A connected, non-blocking stream of bytes, and what its owner has to watch the socket for."""
+
+    @property
+    def blocking_socket(self) -> socket.socket | None:
+        """The socket, where bytes are taken from it as they come and a thread may wait in it; else ``None``."""
+        ...
 
     @property
     def socket(self) -> socket.socket:
@@ -99,6 +105,7 @@ class Plain:
         self.has_pending: bool = False
         self.is_stuck: bool = False
         self.tls: ssl.SSLObject | None = None
+        self.blocking_socket: socket.socket | None = sock if _DONTWAIT else None
         sock.setblocking(bool(_DONTWAIT))
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             with suppress(OSError):  # it is gone already, or no TCP: both are told later, if at all
@@ -120,9 +127,9 @@ class Plain:
         return None
 
     def send(self, buffers: Sequence[Bytes]) -> int:
+        if len(buffers) == 1 or not hasattr(self.socket, "sendmsg"):  # Windows has none
+            return send(self.socket, buffers[0])
         try:
-            if len(buffers) == 1 or not hasattr(self.socket, "sendmsg"):  # Windows has none
-                return self.socket.send(buffers[0], _DONTWAIT)
             return self.socket.sendmsg(list(islice(buffers, _MAX_BUFFERS)), (), _DONTWAIT)
         except (BlockingIOError, InterruptedError):
             return 0
@@ -144,6 +151,7 @@ class Tls:
         self, below: Stream, context: ssl.SSLContext, *, server_hostname: str | None = None, server_side: bool = False
     ) -> None:
         self._below = below
+        self.blocking_socket: socket.socket | None = None
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self.tls: ssl.SSLObject = context.wrap_bio(

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from ._speedups import Lock
+
 if TYPE_CHECKING:
     from .stream import Stream
 
@@ -97,23 +99,29 @@ class Waiters:
 
     def __init__(self) -> None:
         #: The lock of whatever may change. A thread may take it more than once.
-        self.lock: threading.RLock = threading.RLock()
+        self.lock: Lock = Lock()
         #: The same lock, which is notified of changes.
         self.changed: threading.Condition = threading.Condition(self.lock)
         # How many wait for a change.
-        self._waiting = 0
+        self._waiting: int = 0
         # Held by who is to go first while it waits for the lock, which is not fair: busy senders would keep it.
         self._turnstile = threading.Lock()
+        # Whether somebody does.
+        self._is_wanted: bool = False
 
     def come_first(self) -> None:
         """Take the lock, ahead of those who :meth:`give_way`."""
         if not self.lock.acquire(False):  # by its name it would take longer than the lock
             with self._turnstile:
-                self.lock.acquire()
+                self._is_wanted = True
+                try:
+                    self.lock.acquire()
+                finally:
+                    self._is_wanted = False
 
     def give_way(self) -> None:
         """Let who is to come first take the lock, if it waits for it. Only for those who do not hold it."""
-        if self._turnstile.locked():
+        if self._is_wanted:
             with self._turnstile:
                 pass
 

@@ -35,6 +35,7 @@ cdef class Traffic:
     cpdef message_at_hand(self)
     cpdef list data_to_send(self)
     cpdef next_deadline(self)
+    cpdef bint flows(self) except -1
     cdef bint _flows(self) except -1
     @cython.locals(decoder=FrameDecoder, events=list)
     cpdef list _decode_frames(self, data)

@@ -158,6 +158,10 @@ class Traffic:
         """
         return Traffic._flows(self)
 
+    def flows(self) -> bool:
+        """What :attr:`is_flowing` tells, for adapters that call it by its class."""
+        return Traffic._flows(self)
+
     # --- behind -------------------------------------------------------------------------------------------------------
 
     def _flows(self) -> bool:

@@ -41,6 +41,7 @@ class Engine(Protocol):
 
     @property
     def is_flowing(self) -> bool: ...
+    def flows(self) -> bool: ...
     def receive_data(self, data: Buffer, now: float) -> list[Any]: ...
     def send_at_once(self, message: str | Buffer, /) -> bool: ...
     def pass_frame(self, frame: bytes) -> bool: ...
@@ -259,7 +260,7 @@ def test_it_flows_while_nothing_is_to_be_done_but_to_read_and_write(
     if obstacle in ("empty backlog", "backlog", "work"):
         engine._backlog = ["what waits"] if obstacle == "backlog" else []
         engine._outbox.encoding = "some" if obstacle == "work" else None
-    assert engine.is_flowing is flows
+    assert engine.is_flowing is engine.flows() is flows
 
 
 # --- the object ---------------------------------------------------------------------------------------------------
@@ -274,6 +275,7 @@ def test_it_flows_while_nothing_is_to_be_done_but_to_read_and_write(
         lambda made: made.data_to_send(),
         lambda made: made.next_deadline(),
         lambda made: made.is_flowing,
+        lambda made: made.flows(),
     ],
 )
 def test_one_that_was_not_initialized_raises(new: Any, ask: Callable[[Any], object]) -> None:

@@ -1,0 +1,29 @@
+"""The native leaves as the compiled link calls them."""
+
+cimport cython
+from cpython.pythread cimport PyThread_type_lock
+
+cpdef Py_ssize_t send(sock, data) except -1
+
+
+@cython.final
+cdef class Lock:
+    cdef PyThread_type_lock _lock
+    cdef unsigned long _owner
+    cdef Py_ssize_t _depth
+
+    cpdef bint acquire(self, bint blocking=*) except -1
+    cpdef release(self)
+
+
+cdef class Guarded:
+    cdef public bint _is_wanted
+    cdef public Py_ssize_t _waiting
+    cdef public object _sock, changed
+    cdef public Lock lock
+    cdef object _memory
+
+    cdef _await_input(self, stream, timeout)
+    cdef _receive(self)
+    cdef bint _send_at_once(self, message) except -1
+    cdef _next_message(self)

@@ -1,0 +1,3 @@
+from .leaves_py import Guarded, Lock, send
+
+__all__ = ["Guarded", "Lock", "send"]

@@ -1,0 +1,3 @@
+from .traffic_py import LinkTraffic
+
+__all__ = ["LinkTraffic"]
