@@ -20,7 +20,8 @@ import hatch_build
 
 #: Each to the top of the copy: there packages lie as they are installed.
 COPIED = ("wsproto_core", "transports/wsproto_asyncio", "tests", "pyproject.toml", "hatch_build.py")
-OF_CORE = ("codec", "codec_offences", "codec_room", "frames", "inbox", "inflating", "leaves", "link", "traffic")
+OF_FRAMES = ("codec", "codec_offences", "codec_room", "frames", "inflating", "leaves")
+OF_CORE = (*OF_FRAMES, "inbox", "link", "messages", "traffic")
 OF_ASYNCIO = ("leaves", "stream", "waiting")
 TESTED = (
     *(f"tests/core/speedups/test_{name}.py" for name in OF_CORE),
