@@ -50,7 +50,7 @@ class HotCode(NamedTuple):  # a dataclass looks for its module, and hatchling ru
 
 OF_CORE = HotCode(
     Path("wsproto_core", "_speedups"),
-    native=("leaves_c.pyx", "leaves_c.pxd", "leaves.h"),
+    native=("leaves_c.pyx", "leaves_c.pxd", "leaves.h", "messages_c.pyx"),
     typed=("codec", "frames", "inbox", "inflating", "traffic", "link"),
 )
 OF_ASYNCIO = HotCode(

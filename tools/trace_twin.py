@@ -27,7 +27,8 @@ COPIED = (
     "pyproject.toml",
     "hatch_build.py",
 )
-OF_CORE = ("codec", "codec_offences", "codec_room", "frames", "inbox", "inflating", "leaves", "link", "traffic")
+OF_FRAMES = ("codec", "codec_offences", "codec_room", "frames", "inflating", "leaves")
+OF_CORE = (*OF_FRAMES, "inbox", "link", "messages", "traffic")
 OF_ASYNCIO = ("leaves", "stream", "waiting")
 OF_SOCKETS = ("flow", "interrupts", "leaves", "reading", "traffic")
 TESTED = (

@@ -93,7 +93,7 @@ from ._handshake.proxy_protocol import ProxiedAddress, ProxiedFrom, TrustedProxi
 from ._handshake.uri import Uri, parse_uri
 from ._headers import Headers, HeadersLike
 from ._protocol.sending import PreparedMessage
-from ._speedups import IS_COMPILED, Delivery, LinkBase, Messages, Traffic
+from ._speedups import IS_COMPILED, Delivery, Gathering, LinkBase, Messages, Traffic
 from ._types import Buffer, Drop, Initiator, Message, Opcode, Receive, Role, State, Timer
 from ._violations import Violation
 
@@ -217,6 +217,7 @@ __all__ = [
     "Fragment",
     "Frames",
     "FramesConnection",
+    "Gathering",
     "HandshakeFailed",
     "HandshakeRejected",
     "Headers",

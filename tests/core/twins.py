@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, Final, Protocol
 
 from tests.hot_code import needs_build
+from wsproto_core._config import Limits
 from wsproto_core._speedups import (
     Delivery,
     FrameDecoder,
     FrameQueue,
+    Gathering,
     Inbox,
     Standing,
     codec_py,
@@ -20,9 +22,10 @@ from wsproto_core._speedups import (
     inflating_py,
     leaves_py,
     link_py,
+    messages_py,
     traffic_py,
 )
-from wsproto_core._types import Buffer
+from wsproto_core._types import Buffer, Receive
 
 
 class Incoming(Protocol):
@@ -58,8 +61,6 @@ class Leaves(Protocol):
     def FrameBuffer(self) -> Callable[[], Outgoing]: ...  # noqa: N802  # it is a class
     @property
     def MessageBuffer(self) -> Callable[[bool], Incoming]: ...  # noqa: N802  # it is a class
-    @property
-    def Messages(self) -> Callable[[Any, Any, Any], Asking]: ...  # noqa: N802  # it is a class
     def unmask(self, data: Buffer, start: int, stop: int, key_in: bytes, key_at: int) -> bytes: ...
     def unmask_text(self, data: Buffer, start: int, stop: int, key_in: bytes, key_at: int) -> str: ...
     def apply_mask(self, payload: bytes, key: bytes) -> bytes: ...
@@ -74,7 +75,7 @@ class Leaves(Protocol):
 @dataclass(frozen=True)
 class Twin:
     """The loops of incoming and of outgoing frames, the inbox, the way past them, how a short message is
-    inflated, and their leaves."""
+    inflated, how messages are asked for, and their leaves."""
 
     codec: type[FrameDecoder]
     frames: type[FrameQueue]
@@ -84,7 +85,40 @@ class Twin:
     standing: type[Standing]
     link: Any  # the class, of which links are made
     delivery: type[Delivery]
+    gathering: type[Gathering]
+    messages: Callable[[Any, Any, Any], Asking]
     leaves: Leaves
+
+    def open_engine(self, *, is_followed: bool) -> Any:
+        """One whose messages are whole and come masked, whose idle timer is for 61.0, and whose messages wait for the
+        application. Followed by somebody or not, it is asked the same.
+        """
+
+        class Engine(self.traffic):  # type: ignore[name-defined,misc]  # one of two
+            def _receive_otherwise(self, data: bytes) -> list[Any]:
+                raise NotImplementedError
+
+            def _react_to_decoded(self, events: list[Any], controls: int) -> list[Any]:
+                raise NotImplementedError
+
+            def _answer_close(self) -> None:
+                raise NotImplementedError
+
+            def _batch_is_due(self) -> bool:
+                raise NotImplementedError
+
+        frames, standing = self.frames(max_size=1000, max_payload=1 << 20), self.standing()
+        frames.is_open = frames.is_direct = True
+        standing.is_open = standing.may_receive = standing.may_send = True
+        standing.owes_close_frame = False
+        engine = Engine(standing, frames, 1.0)
+        engine._decoder = self.codec(masked=True, receive=Receive.MESSAGES, limits=Limits())
+        engine._is_plain = True
+        engine.is_followed = is_followed
+        engine._control_rate = SimpleNamespace(is_spent=False)
+        engine._timers = SimpleNamespace(next_deadline=61.0)
+        engine._inbox = self.inbox(1000)
+        return engine
 
 
 def in_python() -> Twin:
@@ -97,6 +131,8 @@ def in_python() -> Twin:
         traffic_py.Standing,
         link_py.LinkBase,
         link_py.Delivery,
+        link_py.Gathering,
+        messages_py.Messages,
         leaves_py,
     )
 
@@ -104,7 +140,16 @@ def in_python() -> Twin:
 def compiled() -> Twin:
     """The compiled twin; skips, or fails in CI, where it has not been built."""
     with needs_build():
-        from wsproto_core._speedups import codec_c, frames_c, inbox_c, inflating_c, leaves_c, link_c, traffic_c
+        from wsproto_core._speedups import (
+            codec_c,
+            frames_c,
+            inbox_c,
+            inflating_c,
+            leaves_c,
+            link_c,
+            messages_c,
+            traffic_c,
+        )
     return Twin(
         codec_c.FrameDecoder,
         frames_c.FrameQueue,
@@ -114,6 +159,8 @@ def compiled() -> Twin:
         traffic_c.Standing,
         link_c.LinkBase,
         link_c.Delivery,
+        link_c.Gathering,
+        messages_c.Messages,
         leaves_c,
     )
 

@@ -19,7 +19,8 @@ NO_COMPILER = "/nowhere/cc"
 @pytest.fixture
 def without_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     """One extension is enough to miss it."""
-    monkeypatch.setattr(hatch_build, "HOT", (OF_CORE._replace(typed=()),))
+    leaves = tuple(name for name in OF_CORE.native if name.startswith("leaves"))
+    monkeypatch.setattr(hatch_build, "HOT", (OF_CORE._replace(native=leaves, typed=()),))
     for name in ("CC", "LDSHARED"):
         monkeypatch.setenv(name, NO_COMPILER)
 

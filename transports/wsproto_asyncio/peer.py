@@ -20,6 +20,7 @@ from wsproto_core import (
     Closed,
     Delivery,
     Event,
+    Gathering,
     Log,
     Message,
     Messages,
@@ -50,7 +51,7 @@ class StreamPeer(AsyncPeer[_E]):
         watch: Callable[[Any, Event], None] | None = None,
     ) -> None:
         #: The binding to the transport.
-        self.link: Link = Link(engine, deliver or self.deliver)
+        self.link: Link = Link(engine, deliver or Gathering(engine, self).deliver)
         super().__init__(engine, self.link, watch=watch)
 
     @property

@@ -303,8 +303,7 @@ class AsyncWebSocket(AsyncPeer[WebSocketEngine], WebSocketBase):
         """
         if self._asks_first:
             await self._link.until(_at_once)
-        send_at_once = self.engine.send_at_once
-        if urgent or not send_at_once(message):
+        if urgent or not self.engine.send_at_once(message):
             if not self.engine.can_send:
                 await self._link.until(self._room)
             self.engine.send(message, compress=compress, urgent=urgent)

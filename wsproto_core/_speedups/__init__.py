@@ -1,9 +1,9 @@
 """The hot code: the loops of incoming and outgoing frames, the inbox, the way of a message past them, what links begin
-with, how a short message is inflated, and their leaves.
+with, how messages are asked for, how a short one is inflated, and their leaves.
 
-There are two of each, which do the same. ``X_py`` is Python. ``X_c`` is the same source, compiled, and ``leaves_c`` is
-native: these are used where they have been built, unless the environment says ``WSPROTO_CORE_PUREPYTHON=1``. Everything
-above imports from this package, never from the modules inside.
+There are two of each, which do the same. ``X_py`` is Python. ``X_c`` is the same source, compiled, but ``leaves_c`` and
+``messages_c`` are native. These are used where they have been built, unless the environment says
+``WSPROTO_CORE_PUREPYTHON=1``. Everything above imports from this package, never from the modules inside.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ __all__ = [
     "FrameBuffer",
     "FrameDecoder",
     "FrameQueue",
+    "Gathering",
     "Inbox",
     "Inflating",
     "LinkBase",
@@ -39,14 +40,16 @@ if IS_COMPILED:
     from .frames_c import FrameQueue
     from .inbox_c import Inbox
     from .inflating_c import Inflating
-    from .leaves_c import FrameBuffer, Messages, apply_mask, complete_utf8, memory_of, ordinary_head, utf8_of
-    from .link_c import Delivery, LinkBase
+    from .leaves_c import FrameBuffer, apply_mask, complete_utf8, memory_of, ordinary_head, utf8_of
+    from .link_c import Delivery, Gathering, LinkBase
+    from .messages_c import Messages
     from .traffic_c import Standing, Traffic
 else:
     from .codec_py import FrameDecoder
     from .frames_py import FrameQueue
     from .inbox_py import Inbox
     from .inflating_py import Inflating
-    from .leaves_py import FrameBuffer, Messages, apply_mask, complete_utf8, memory_of, ordinary_head, utf8_of
-    from .link_py import Delivery, LinkBase
+    from .leaves_py import FrameBuffer, apply_mask, complete_utf8, memory_of, ordinary_head, utf8_of
+    from .link_py import Delivery, Gathering, LinkBase
+    from .messages_py import Messages
     from .traffic_py import Standing, Traffic

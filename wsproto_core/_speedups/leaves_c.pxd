@@ -47,7 +47,3 @@ cdef class FrameBuffer:
     ) except -1
     cdef unsigned char *_room_for(self, Py_ssize_t size) except NULL
     cdef _own(self, Py_ssize_t room)
-
-
-cdef class Messages:
-    cdef object _engine, _peer, _link

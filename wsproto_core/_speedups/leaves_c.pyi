@@ -1,7 +1,6 @@
 from .leaves_py import (
     FrameBuffer,
     MessageBuffer,
-    Messages,
     apply_mask,
     complete_utf8,
     memory_of,
@@ -14,7 +13,6 @@ from .leaves_py import (
 __all__ = [
     "FrameBuffer",
     "MessageBuffer",
-    "Messages",
     "apply_mask",
     "complete_utf8",
     "memory_of",

@@ -23,7 +23,6 @@ from libc.string cimport memcpy
 __all__ = [
     "FrameBuffer",
     "MessageBuffer",
-    "Messages",
     "apply_mask",
     "complete_utf8",
     "memory_of",
@@ -35,7 +34,6 @@ __all__ = [
 
 
 cdef extern from "Python.h":
-    void PyErr_SetObject(object kind, object value)
     int PyUnicode_Resize(PyObject **text, Py_ssize_t size) except -1
     bint PyUnicode_IS_COMPACT_ASCII(object text)
     # What an object costs without its content; the byte behind the content is counted.
@@ -362,36 +360,6 @@ cdef class FrameBuffer:
         Py_INCREF(content)
         self._buffer = <PyObject *>content
         self._room = room
-
-
-@cython.final
-cdef class Messages:
-    """The messages of a connection, for ``async for``. Nothing is made for a message, or for a wait."""
-
-    def __init__(self, engine, peer, link):
-        self._engine, self._peer, self._link = engine, peer, link
-
-    def __aiter__(self):
-        return self
-
-    def __anext__(self):
-        return self
-
-    def __await__(self):
-        return self
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        message = self._engine.message_at_hand()
-        if message is None:
-            if not self._engine.is_flowing:
-                message = self._peer.take_next()
-            if message is None:
-                return self._link.pause()
-        PyErr_SetObject(StopIteration, message)  # as it is: with a traceback it would cost more than all the rest
-        raise StopIteration
 
 
 cdef const unsigned char *_part(data, Py_ssize_t start, Py_ssize_t stop) except NULL:

@@ -1,6 +1,5 @@
 """The leaves of the frame loops: masking, frame headers, UTF-8 that may stop in the middle of a character, the message
-that is being received, the frames that are to be sent, the way of a message to the coroutine that asks for it, and the
-head of a request.
+that is being received, the frames that are to be sent, and the head of a request.
 
 Each is small, and is the specification of a native one in ``leaves_c`` that may take its place. Positions given are
 within the data: nothing is clipped.
@@ -11,19 +10,18 @@ from __future__ import annotations
 import re
 from codecs import utf_8_decode
 from sys import getsizeof
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self, cast
+from typing import TYPE_CHECKING, Final
 
 from .._events import Fragment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from .._types import Buffer, Message
 
 __all__ = [
     "FrameBuffer",
     "MessageBuffer",
-    "Messages",
     "apply_mask",
     "complete_utf8",
     "memory_of",
@@ -185,57 +183,6 @@ class FrameBuffer:
         """Take out what has been appended."""
         data, self._data, self.size = bytes(self._data), bytearray(), 0
         return data
-
-
-class Messages:
-    """The messages of a connection, for ``async for`` where coroutines yield what they wait for, as those of asyncio
-    do. For authors of adapters.
-
-    What ``engine`` has at hand comes first; then, unless it is flowing, what ``peer`` gives, or raises:
-    :exc:`StopAsyncIteration` at the end. While there is nothing it yields what ``link`` says, and tries again when it
-    is resumed. It holds no message and no state, so any number of tasks may share one, and nothing is made for a
-    message or a wait.
-    """
-
-    __slots__ = ("_engine", "_link", "_peer")
-
-    def __init__(self, engine: _Source, peer: _Taker, link: _Place) -> None:
-        self._engine, self._peer, self._link = engine, peer, link
-
-    def __aiter__(self) -> Self:
-        return self
-
-    def __anext__(self) -> Self:
-        return self
-
-    def __await__(self) -> Generator[Any, None, Message]:
-        return cast("Generator[Any, None, Message]", self)
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> object:
-        engine = self._engine
-        message = engine.message_at_hand()
-        if message is None:
-            message = None if engine.is_flowing else self._peer.take_next()
-            if message is None:
-                return self._link.pause()
-        raise StopIteration(message)
-
-
-class _Source(Protocol):
-    def message_at_hand(self) -> Message | Fragment | None: ...
-    @property
-    def is_flowing(self) -> bool: ...
-
-
-class _Taker(Protocol):
-    def take_next(self) -> Message | Fragment | None: ...
-
-
-class _Place(Protocol):
-    def pause(self) -> object: ...
 
 
 def _header(first: int, length: int, mask_bit: int) -> bytes:

@@ -29,3 +29,12 @@ cdef class Delivery:
     cdef object _complaint, _listener, _peer
 
     cpdef deliver(self, events)
+
+
+@cython.final
+cdef class Gathering:
+    cdef Traffic _engine
+    cdef object _peer
+
+    @cython.locals(engine=Traffic)
+    cpdef deliver(self, events)

@@ -1,3 +1,3 @@
-from .link_py import Delivery, LinkBase
+from .link_py import Delivery, Gathering, LinkBase
 
-__all__ = ["Delivery", "LinkBase"]
+__all__ = ["Delivery", "Gathering", "LinkBase"]

@@ -2,8 +2,8 @@
 """The link between a transport and an engine: what every read and every flush does, on every runtime.
 
 :class:`LinkBase` is what the link of an adapter begins with. It does what there is to do while messages flow, and
-leaves everything else to the adapter: it calls what it was given, and knows no runtime. A :class:`Delivery` is what it
-may be given for events, where methods are told of messages.
+leaves everything else to the adapter: it calls what it was given, and knows no runtime. What it may be given for events
+is a :class:`Delivery` where methods are told of messages, and a :class:`Gathering` where messages are asked for.
 
 This file runs in Python and, compiled with the C types of ``link_c.pxd``, as ``link_c``. What is called for every
 message takes what it is given by its place only: compiled, nothing is looked for then.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .._events import Event
     from .._types import Buffer, Message
 
-__all__ = ["Delivery", "LinkBase"]
+__all__ = ["Delivery", "Gathering", "LinkBase"]
 
 
 class LinkBase:
@@ -188,6 +188,23 @@ class Delivery:
                 self._listener.received(self._peer, event)
             except Exception as error:
                 self._peer.fail(error, self._complaint)
+
+
+class Gathering:
+    """Moves the messages of a batch into the inbox of ``engine``, and hands each other event to ``peer.note()``. For
+    authors of adapters.
+    """
+
+    __slots__ = ("_engine", "_peer")
+
+    def __init__(self, engine: Any, peer: _Told) -> None:
+        self._engine, self._peer = engine, peer
+
+    def deliver(self, events: Sequence[Event]) -> None:
+        """Take a batch of the engine's events."""
+        engine = self._engine
+        for event in engine.gather(events) if engine.is_followed else Traffic.gather(engine, events):
+            self._peer.note(event)
 
 
 class _Listener(Protocol):

@@ -16,7 +16,7 @@ from wsproto_core import _speedups
 from wsproto_core._speedups import codec_py, frames_py, leaves_py
 
 NAMES = set(_speedups.__all__) - {"IS_COMPILED"}
-MODULES = ("codec", "frames", "inbox", "inflating", "leaves", "link", "traffic")
+MODULES = ("codec", "frames", "inbox", "inflating", "leaves", "link", "messages", "traffic")
 IN_PYTHON = {f"{name}_py" for name in MODULES}
 COMPILED = {f"{name}_c" for name in MODULES}
 

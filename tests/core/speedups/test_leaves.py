@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -487,80 +487,3 @@ def test_the_first_impossible_byte_is_refused(leaves: Leaves, data: bytes) -> No
 def test_text_may_be_cut_anywhere(leaves: Leaves, text: str, position: int) -> None:
     data = text.encode()[:position]
     assert leaves.complete_utf8(data) == len(data.decode(errors="ignore").encode())
-
-
-# --- messages for a loop ---------------------------------------------------------------------------------------------
-
-
-class Peer:
-    """All that :class:`Messages` asks, in one: what is at hand, what comes next, and what to wait for."""
-
-    def __init__(self, at_hand: list[str], to_come: list[str | Exception | None]) -> None:
-        self.at_hand, self.to_come = at_hand, to_come
-        self.is_flowing = False
-        self.pauses = 0
-
-    def message_at_hand(self) -> str | None:
-        return self.at_hand.pop(0) if self.at_hand else None
-
-    def take_next(self) -> str | None:
-        outcome = self.to_come.pop(0)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
-
-    def pause(self) -> str:
-        self.pauses += 1
-        return f"pause {self.pauses}"
-
-
-async def listed(messages: AsyncIterator[str]) -> list[str]:
-    return [message async for message in messages]
-
-
-def test_a_loop_takes_what_is_at_hand_and_what_comes_and_waits_in_between(leaves: Leaves) -> None:
-    peer = Peer(["a", "b"], [None, None, "c", None, StopAsyncIteration()])
-    looping = listed(cast("AsyncIterator[str]", leaves.Messages(peer, peer, peer)))
-    assert looping.send(None) == "pause 1"
-    assert looping.send(None) == "pause 2"
-    peer.at_hand.append("at hand")
-    assert looping.send(None) == "pause 3"
-    with pytest.raises(StopIteration) as ending:
-        looping.send(None)
-    assert ending.value.value == ["a", "b", "at hand", "c"]
-
-
-def test_while_it_flows_only_what_is_at_hand_is_asked_for(leaves: Leaves) -> None:
-    peer = Peer(["a"], [StopAsyncIteration()])
-    peer.is_flowing = True
-    looping = listed(cast("AsyncIterator[str]", leaves.Messages(peer, peer, peer)))
-    assert [looping.send(None), looping.send(None)] == ["pause 1", "pause 2"]
-    peer.is_flowing = False
-    with pytest.raises(StopIteration) as ending:
-        looping.send(None)
-    assert ending.value.value == ["a"]
-
-
-def test_an_error_in_place_of_a_message_leaves_the_loop(leaves: Leaves) -> None:
-    peer = Peer([], [None, ValueError("over")])
-    looping = listed(cast("AsyncIterator[str]", leaves.Messages(peer, peer, peer)))
-    looping.send(None)
-    with pytest.raises(ValueError, match="over"):
-        looping.send(None)
-
-
-def test_what_is_thrown_into_a_wait_leaves_the_loop(leaves: Leaves) -> None:
-    peer = Peer([], [None])
-    looping = listed(cast("AsyncIterator[str]", leaves.Messages(peer, peer, peer)))
-    looping.send(None)
-    with pytest.raises(TimeoutError):
-        looping.throw(TimeoutError())
-
-
-def test_a_message_is_awaited_like_anything_else(leaves: Leaves) -> None:
-    peer = Peer(["a"], [])
-    messages = leaves.Messages(peer, peer, peer)
-    assert isinstance(messages.__anext__(), Awaitable)
-    with pytest.raises(StopIteration) as ending:
-        next(iter(messages.__anext__().__await__()))
-    assert ending.value.value == "a"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.core.kit import BINARY, FIN, TEXT, frame
 from tests.core.twins import Twin
-from wsproto_core import Fragment, Limits, Ping, Receive
+from wsproto_core import Fragment, Ping
 
 HELLO = frame(FIN | TEXT, b"hello", masked=True)
 NOW = 7.0
@@ -43,32 +42,8 @@ class Waiters(list[str]):
 
 @pytest.fixture(params=["alone", "followed"])
 def engine(twin: Twin, request: pytest.FixtureRequest) -> Any:
-    """An open one, whose idle timer is for 61.0. Followed by somebody or not, it is asked the same."""
-
-    class Engine(twin.traffic):  # type: ignore[name-defined,misc]  # one of two
-        def _receive_otherwise(self, data: bytes) -> list[Any]:
-            raise NotImplementedError
-
-        def _react_to_decoded(self, events: list[Any], controls: int) -> list[Any]:
-            raise NotImplementedError
-
-        def _answer_close(self) -> None:
-            raise NotImplementedError
-
-        def _batch_is_due(self) -> bool:
-            raise NotImplementedError
-
-    frames, standing = twin.frames(max_size=1000, max_payload=1 << 20), twin.standing()
-    frames.is_open = frames.is_direct = True
-    standing.is_open = standing.may_receive = standing.may_send = True
-    standing.owes_close_frame = False
-    engine = Engine(standing, frames, 1.0)
-    engine._decoder = twin.codec(masked=True, receive=Receive.MESSAGES, limits=Limits())
-    engine._is_plain = True
-    engine.is_followed = request.param == "followed"
-    engine._control_rate = SimpleNamespace(is_spent=False)
-    engine._timers = SimpleNamespace(next_deadline=61.0)
-    return engine
+    """An open one."""
+    return twin.open_engine(is_followed=request.param == "followed")
 
 
 @pytest.fixture
@@ -292,3 +267,18 @@ def test_a_listener_may_change_its_method_between_messages(twin: Twin) -> None:
     told = InTwoStages()
     twin.delivery(told, told, "it raised").deliver(["first", "second"])
     assert told.calls == ["first", ("later", "second")]
+
+
+def test_messages_are_gathered_and_the_peer_is_told_what_else_there_is(twin: Twin, engine: Any) -> None:
+    told, ping = Told(), Ping(b"")
+    twin.gathering(engine, told).deliver(["text", ping, b"bytes"])
+    assert told.calls == [("note", ping)]
+    assert [engine.message_at_hand(), engine.message_at_hand(), engine.message_at_hand()] == ["text", b"bytes", None]
+
+
+def test_who_follows_an_engine_gathers_instead(twin: Twin, engine: Any) -> None:
+    told, ping = Told(), Ping(b"")
+    engine.is_followed = True
+    engine.gather = lambda events: [ping]
+    twin.gathering(engine, told).deliver(["text"])
+    assert told.calls == [("note", ping)]

@@ -18,7 +18,7 @@ cdef class Pause:
 
 
 cdef class Waiting:
-    cdef object _loop
+    cdef object _current_task, _loop, over
     cdef readonly list _pauses
     cdef Pause _spare
 

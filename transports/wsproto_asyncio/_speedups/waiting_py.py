@@ -79,7 +79,7 @@ class Pause:
         context = self._context
         if context is not None and not self._asyncio_future_blocking:
             self._asyncio_future_blocking = True  # for the next wait
-            context.run(self._go_on, _OVER)
+            context.run(self._go_on, self._waiting.over)
 
     def end_soon(self) -> None:
         """Let the task run a turn of the loop later."""
@@ -97,10 +97,13 @@ class Waiting:
     Its length is how many there are.
     """
 
-    __slots__ = ("_loop", "_pauses", "_spare")
+    __slots__ = ("_current_task", "_loop", "_pauses", "_spare", "over")
 
     def __init__(self) -> None:
         self._loop: AbstractEventLoop = get_running_loop()
+        # What an object holds is found sooner than what a module does, where this is compiled.
+        self._current_task = current_task
+        self.over = _OVER
         self._pauses: list[Pause] = []
         # What a task has waited for that went on at once: it will be back, as a rule.
         self._spare: Pause | None = None
@@ -133,13 +136,14 @@ class Waiting:
         """Let everybody look again, one after the other, and do what they have to do until they wait for something
         else; a turn later where a task calls this.
         """
-        if current_task(self._loop) is not None:
+        if self._current_task(self._loop) is not None:
             self.wake()
             return
         left = len(self._pauses)
         while left and self._pauses:  # who has gone on may have cancelled the others
             left -= 1
-            pause = self._pauses.pop(0)
+            pause = self._pauses[0]
+            del self._pauses[0]  # which C does without a call, unlike pop()
             self._spare = pause
             pause.end_at_once()
 

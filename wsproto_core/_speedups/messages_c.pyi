@@ -1,0 +1,3 @@
+from .messages_py import Messages
+
+__all__ = ["Messages"]
