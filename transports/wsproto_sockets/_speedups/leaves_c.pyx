@@ -127,10 +127,11 @@ cdef class Guarded:
         """
         self.lock.release()
         try:
-            return stream.wait(timeout) if self._sock is None or timeout is not None else self._receive()
+            data = stream.wait(timeout) if self._sock is None or timeout is not None else self._receive()
         finally:
             if not self.lock.acquire(False):
                 self.come_first()
+        return data
 
     cdef _receive(self):
         """Wait until something has come."""
