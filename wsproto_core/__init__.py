@@ -14,9 +14,8 @@ The map of this package, from the ground up; a file imports only its own layer's
 
 Beside it: ``frames``, ``hub`` (rooms, as data), ``recorder`` and ``testing``, which are not imported from here.
 
-Public are the names below and those of these four. :class:`ServerConnection` and
-:class:`ClientConnection` are the engine; read :mod:`wsproto_core._driver.connection` for the shape of their
-interface.
+Public are the names below and those of these four. :class:`ServerConnection` and :class:`ClientConnection` are the
+engine; read :mod:`wsproto_core._driver.connection` for the shape of their interface.
 """
 
 from __future__ import annotations

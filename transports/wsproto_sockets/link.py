@@ -42,6 +42,7 @@ class Link(Binding):
 
     #: Where an operator is told what went wrong.
     log: ClassVar[Log] = logging.getLogger("wsproto_sockets")
+    stream: Stream | None  # once more: where it is set, pyright would take it for another than the one above
 
     def __init__(self, engine: ByteEngine, note: Callable[[Event], None]) -> None:
         super().__init__(engine)

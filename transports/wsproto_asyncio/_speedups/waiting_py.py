@@ -103,7 +103,7 @@ class Waiting:
         self._loop: AbstractEventLoop = get_running_loop()
         # What an object holds is found sooner than what a module does, where this is compiled.
         self._current_task = current_task
-        self.over = _OVER
+        self.over: Future[None] = _OVER
         self._pauses: list[Pause] = []
         # What a task has waited for that went on at once: it will be back, as a rule.
         self._spare: Pause | None = None
