@@ -3,7 +3,7 @@
 asyncio makes a tuple for each event, which lives until all that came at once is done. Where that are thousands, the
 garbage collector takes them for what stays: docs/decisions/0043-crowds.md tells what that costs.
 
-Everybody who is ready is read before anybody is answered: what reading needs, and then what writing needs, is in the
+Of those who are ready some are read before any is answered: what reading needs, and then what writing needs, is in the
 processor's caches from the second on. docs/decisions/0045-step-by-step.md tells what that gains.
 
 What lives here is who is called when a socket is ready. What must not: sockets, and what is done with them.
@@ -23,7 +23,7 @@ __all__ = ["Crowd", "crowd_of"]
 
 #: Events that are asked for at once: so few stay in the processor's cache, no collection begins among them, and nobody
 #: waits long for an answer that is ready.
-_AT_ONCE: Final = 64
+_AT_ONCE: Final = 16
 _Callbacks: TypeAlias = dict[int, tuple[Context, Callable[[], Any]]]
 
 
