@@ -48,8 +48,8 @@ UNWANTED = (
     "an_interrupt",
 )
 CHOSEN = " and ".join(f"not {name}" for name in UNWANTED)
-#: Left out are imports that only a type checker sees, the only ones with an indent, and what starving.py reaches: where
-#: memory runs out, the tracer fails as well.
+#: Left out are imports and aliases that only a type checker sees, the only ones with an indent, and what starving.py
+#: reaches: where memory runs out, the tracer fails as well.
 SETTINGS = r"""
 [run]
 plugins = Cython.Coverage
@@ -59,6 +59,7 @@ fail_under = 100
 show_missing = true
 exclude_lines =
     ^\s+from [.\w]+ import
+    ^\s+\w+: TypeAlias =
     except MemoryError:
     the bytes are gone already
     ^\s+raise$

@@ -122,8 +122,10 @@ def test_who_comes_back_with_a_message_waits_for_the_lock_and_comes_first(seen: 
         assert receiving.result(PATIENCE) == "first"
         for _ in range(3):
             receiving = run(ws.recv)
-            # Nobody else looks at the socket then.
-            eventually(lambda: ws.link._is_reading and not ws.link._is_watching and (ws.link._asleep or (1,))[0] == 0)
+            eventually(lambda: ws.link._is_reading)
+            with ws.link.lock:
+                ws.link._wake()  # so that nobody else looks at the socket
+            eventually(lambda: not ws.link._is_watching and (ws.link._asleep or (1,))[0] == 0)
             with ws.link.lock:
                 other.send("hello")
                 eventually(lambda: ws.link._is_wanted)

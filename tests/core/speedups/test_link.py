@@ -111,14 +111,16 @@ def test_who_waits_is_woken_by_events_and_by_nothing_else(link: Any) -> None:
 
 
 def test_where_others_are_read_as_well_it_is_due_instead(link: Any, engine: Any) -> None:
-    due = list[Any]()
-    link._due = due
+    due = link._due = list[Any]()
+    link.data_received(HELLO[:4])
+    assert due == [link]
     link.answer = lambda: engine.send_at_once("a")
-    link.data_received(HELLO)
-    assert (due, link.transport.written) == ([link], [])
+    link.data_received(HELLO[4:])
+    assert (due, link.transport.written) == ([link, link], [])
     link.flush_soon()  # it is flushed anyway
     assert link.calls == [["hello"]]
-    due.pop().flush()
+    for who in due:
+        who.flush()
     assert link.transport.written == [frame(FIN | TEXT, b"a", masked=False)]
 
 
@@ -211,6 +213,9 @@ def test_who_follows_an_engine_is_asked_instead(link: Any, engine: Any) -> None:
     link.data_received(HELLO)
     assert link.calls == [[(HELLO, NOW)], "wake", 5.0]
     assert link.transport.written == [b"first"]
+    link._due = []
+    link.data_received(HELLO)
+    assert link._due == [link]
 
 
 class Told:
