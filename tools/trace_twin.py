@@ -34,6 +34,7 @@ OF_SOCKETS = ("flow", "interrupts", "leaves", "reading", "traffic")
 TESTED = (
     *(f"tests/core/speedups/test_{name}.py" for name in OF_CORE),
     "tests/core/handshake/test_ordinary.py",
+    "tests/adapters/test_speedups.py",
     *(f"tests/adapters/test_asyncio_{name}.py" for name in OF_ASYNCIO),
     *(f"tests/adapters/test_sockets_{name}.py" for name in OF_SOCKETS),
 )
@@ -46,6 +47,7 @@ UNWANTED = (
     "however_it_arrives",
     "memory_runs_out",
     "an_interrupt",
+    "garbage_may_be_collected",
 )
 CHOSEN = " and ".join(f"not {name}" for name in UNWANTED)
 #: Left out are imports and aliases that only a type checker sees, the only ones with an indent, and what starving.py

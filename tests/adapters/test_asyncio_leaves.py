@@ -1,8 +1,7 @@
-"""What the adapter's own transport asks the system, asked from Python and from C: the answers are the same."""
+"""How the adapter's own transport reads, in Python and in C alike. How it sends, `test_speedups.py` shows."""
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 from collections.abc import Iterator
@@ -91,52 +90,7 @@ def test_what_cannot_be_written_is_no_memory(leaves: Leaves, pair: Pair) -> None
     assert leaves.receive(here, memory()) == b"x"
 
 
-# --- send -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
-def test_every_kind_of_bytes_is_sent(leaves: Leaves, pair: Pair, kind: type) -> None:
-    here, there = pair
-    assert leaves.send(here, kind(b"hello")) == 5
-    assert there.recv(100) == b"hello"
-
-
-def test_nothing_is_sent_as_nothing(leaves: Leaves, pair: Pair) -> None:
-    assert leaves.send(pair[0], b"") == 0
-
-
-def test_a_part_of_a_buffer_is_sent(leaves: Leaves, pair: Pair) -> None:
-    here, there = pair
-    assert leaves.send(here, memoryview(b"hello")[1:3]) == 2
-    assert there.recv(100) == b"el"
-
-
-def test_the_system_takes_as_much_as_it_likes(leaves: Leaves, pair: Pair) -> None:
-    here, there = pair
-    much = bytes(1 << 24)
-    sent = leaves.send(here, much)
-    while more := leaves.send(here, much):  # a kernel may take what it has room for in more than one turn
-        sent += more
-    assert 0 < sent < len(much)
-    while sent:
-        sent -= len(there.recv(1 << 20))
-    assert leaves.send(here, b"x") == 1
-
-
-@pytest.mark.parametrize("data", ["text", 5, None])
-def test_what_is_no_bytes_is_refused(leaves: Leaves, pair: Pair, data: object) -> None:
-    with pytest.raises(TypeError, match="bytes-like object is required"):
-        leaves.send(pair[0], data)  # type: ignore[arg-type]  # the caller lies on purpose
-
-
 # --- what goes wrong --------------------------------------------------------------------------------------------------
-
-
-def test_who_has_gone_is_told_by_the_systems_own_error(leaves: Leaves, pair: Pair) -> None:
-    here, there = pair
-    there.close()
-    with pytest.raises(BrokenPipeError):
-        leaves.send(here, b"x")
 
 
 def test_a_reset_is_told_by_the_systems_own_error(leaves: Leaves) -> None:
@@ -152,7 +106,7 @@ def test_a_reset_is_told_by_the_systems_own_error(leaves: Leaves) -> None:
 
 
 def test_the_number_of_a_closed_socket_may_be_a_strangers(leaves: Leaves, pair: Pair) -> None:
-    """Who then is neither read, nor written to."""
+    """Who then is not read."""
     here, _ = pair
     stranger, friend = socket.socketpair()
     with stranger, friend:
@@ -160,11 +114,7 @@ def test_the_number_of_a_closed_socket_may_be_a_strangers(leaves: Leaves, pair: 
         here.close()
         os.dup2(stranger.fileno(), number)
         friend.send(b"for the stranger")
-        for act in (lambda: leaves.receive(here, memory()), lambda: leaves.send(here, b"x")):
-            with pytest.raises(OSError, match="Bad file descriptor") as caught:
-                act()
-            assert caught.value.errno == errno.EBADF
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            leaves.receive(here, memory())
         os.close(number)
         assert stranger.recv(100) == b"for the stranger"
-        stranger.close()
-        assert friend.recv(100) == b""

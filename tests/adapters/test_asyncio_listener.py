@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.adapters.kit import HANDSHAKE, TEXT, Raw, close_frame, deaf_socket, echo, eventually, frame, url
 from wsproto_asyncio import Listener, WebSocket, connect, serve
+from wsproto_asyncio.stream import SocketTransport
 from wsproto_core import CloseReport, Fragment, OutboxFull, Receive, Violation
 
 
@@ -142,7 +144,27 @@ async def test_a_listener_that_cannot_be_made_costs_its_own_connection_only(capl
             if self.made == 1:
                 raise RuntimeError("boom")
 
-    async with serve(Choosy, "127.0.0.1", 0) as server:
+    await first_is_dropped_and_second_served(Choosy, caplog)
+
+
+async def test_a_socket_that_broke_before_it_is_welcomed_costs_nobody_else(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on macOS, where the system knows no address of such a socket."""
+    addresses = iter([None, ("here", "there")])
+
+    def told(_: object) -> tuple[str, str]:
+        if (answer := next(addresses)) is None:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return answer
+
+    monkeypatch.setattr(SocketTransport, "addresses", property(told))
+    monkeypatch.setenv("WSPROTO_ASYNCIO_TRANSPORTS", "own")
+    await first_is_dropped_and_second_served(Listener, caplog)
+
+
+async def first_is_dropped_and_second_served(kind: type[Listener], caplog: pytest.LogCaptureFixture) -> None:
+    async with serve(kind, "127.0.0.1", 0) as server:
         address = ("127.0.0.1", server.port)
         with socket.create_connection(address) as first, socket.create_connection(address) as second:
             for sock in (first, second):

@@ -1,12 +1,9 @@
-"""The lock of a blocking link, and what its threads ask the system, in Python and in C: both do the same."""
+"""The lock of a blocking link, in Python and in C: both do the same. How its threads send, `test_speedups.py` shows."""
 
 from __future__ import annotations
 
-import errno
-import os
-import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -15,8 +12,6 @@ import pytest
 from tests.adapters.sockets_kit import PATIENCE, eventually, run
 from tests.hot_code import needs_build
 from wsproto_sockets._speedups import leaves_py
-
-Pair = tuple[socket.socket, socket.socket]
 
 
 def compiled() -> ModuleType:
@@ -32,14 +27,6 @@ TWINS: dict[str, Callable[[], ModuleType]] = {"python": lambda: leaves_py, "comp
 @pytest.fixture(params=TWINS)
 def leaves(request: pytest.FixtureRequest) -> Any:
     return TWINS[request.param]()
-
-
-@pytest.fixture
-def pair() -> Iterator[Pair]:
-    """Two ends that block."""
-    here, there = socket.socketpair()
-    with here, there:
-        yield here, there
 
 
 def test_both_have_the_same_names(leaves: Any) -> None:
@@ -126,54 +113,3 @@ def test_a_condition_gives_it_up_altogether_while_it_waits(leaves: Any) -> None:
         changed.notify_all()
     assert waiting.result(PATIENCE)
     assert run(lock.acquire, False).result(PATIENCE)
-
-
-# --- sending ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("data", [b"hello", memoryview(b"-hello-")[1:6], b""])
-def test_what_is_sent_arrives(leaves: Any, pair: Pair, data: bytes | memoryview) -> None:
-    here, there = pair
-    assert leaves.send(here, data) == len(data)
-    here.shutdown(socket.SHUT_WR)
-    assert there.recv(100) == data
-
-
-def test_a_socket_that_blocks_takes_what_it_likes_and_does_not_wait(leaves: Any, pair: Pair) -> None:
-    here, there = pair
-    much = bytes(1 << 24)
-    sent = leaves.send(here, much)
-    while more := leaves.send(here, much):  # a kernel may take what it has room for in more than one turn
-        sent += more
-    assert 0 < sent < len(much)
-    while sent:
-        sent -= len(there.recv(1 << 20))
-    assert leaves.send(here, b"x") == 1
-
-
-def test_what_is_no_bytes_is_refused(leaves: Any, pair: Pair) -> None:
-    with pytest.raises(TypeError, match="bytes-like object is required"):
-        leaves.send(pair[0], "text")
-
-
-def test_who_has_gone_is_told_by_the_systems_own_error(leaves: Any, pair: Pair) -> None:
-    here, there = pair
-    there.close()
-    with pytest.raises(BrokenPipeError):
-        leaves.send(here, b"x")
-
-
-def test_the_number_of_a_closed_socket_may_be_a_strangers(leaves: Any, pair: Pair) -> None:
-    """Who then is not written to."""
-    here, _ = pair
-    stranger, friend = socket.socketpair()
-    with stranger, friend:
-        number = here.fileno()
-        here.close()
-        os.dup2(stranger.fileno(), number)
-        with pytest.raises(OSError, match="Bad file descriptor") as caught:
-            leaves.send(here, b"x")
-        assert caught.value.errno == errno.EBADF
-        os.close(number)
-        stranger.close()
-        assert friend.recv(100) == b""

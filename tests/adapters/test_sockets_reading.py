@@ -98,16 +98,6 @@ def test_abort_interrupts_recv_although_the_peer_is_deaf() -> None:
         deaf.set()
 
 
-def test_a_lost_transport_ends_the_wait_in_recv() -> None:
-    with serve(drain, "127.0.0.1", 0) as server, connect(url(server)) as ws:
-        receiving = run(ws.recv)
-        eventually(lambda: ws.link._is_reading)
-        (other,) = server.connections
-        other.abort()
-        with pytest.raises(ConnectionClosedError):
-            receiving.result(PATIENCE)
-
-
 # --- what leaves together ---------------------------------------------------------------------------------------------
 
 

@@ -93,19 +93,26 @@ class _Door(Generic[_P]):
         are_few = len(self._server.reception.open) + len(newcomers) <= _FEW
         for sock, address in newcomers:
             try:
-                peer = self._peer(since)
-            except Exception as error:  # the application's: a listener could not be made
+                peer = self._take_in(sock, address, since, are_few=are_few)
+            except Exception as error:  # the application's, or the system's, which knows no address of what broke
                 Link.log.error("a connection from %s was dropped", address, exc_info=error)
                 sock.close()
                 continue
-            if self._adopt is None and not (self._may_introduce and self._needs_introduction(address)):
-                self._carry(sock, peer, address, None, are_few=are_few)
+            if peer is not None:
                 peers.append(peer)
-            elif self._server.reception.approach(sock):
-                self._introduce_later(sock, peer, address, since)
-            else:
-                sock.close()
         self._begin(peers)
+
+    def _take_in(self, sock: socket.socket, address: Any, since: float, *, are_few: bool) -> _P | None:
+        """Find out what is to be done with a new connection; return its peer, if nothing comes before it reads."""
+        peer = self._peer(since)
+        if self._adopt is None and not (self._may_introduce and self._needs_introduction(address)):
+            self._carry(sock, peer, address, None, are_few=are_few)
+            return peer
+        if self._server.reception.approach(sock):
+            self._introduce_later(sock, peer, address, since)
+        else:
+            sock.close()
+        return None
 
     def _needs_introduction(self, address: Any) -> bool:
         return self._plan.where.needs_introduction(address, secure=self._ssl is not None)
