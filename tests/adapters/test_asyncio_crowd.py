@@ -10,10 +10,11 @@ import itertools
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -225,3 +226,66 @@ async def test_a_server_of_many_tells_each_connection_in_a_context_of_its_own() 
             assert [await ws.recv() for ws in clients] == [f"{index} {text}" for index in range(MANY)]
         for ws in clients:
             await ws.close()
+
+
+# --- what is called soon ----------------------------------------------------------------------------------------------
+
+
+async def test_who_is_to_be_called_soon_is_called_behind_who_is_called_now() -> None:
+    crowd, calls = Crowd(asyncio.get_running_loop()), list[str]()
+
+    def read(index: int, here: socket.socket) -> None:
+        here.recv(1)
+        crowd.call_soon(calls.append, f"end {index}")
+        calls.append(f"read {index}")
+
+    with pairs(2) as made:
+        for index, (here, there) in enumerate(made):
+            crowd.add_reader(here.fileno(), partial(read, index, here))
+            there.send(b"x")
+        await eventually(lambda: calls)
+        assert [call.split()[0] for call in calls] == ["read", "read", "end", "end"]
+        for here, _ in made:
+            crowd.remove_reader(here.fileno())
+
+
+async def test_who_is_to_be_called_soon_is_called_in_its_context_in_the_next_turn_where_nobody_is_called_now() -> None:
+    crowd, seen = Crowd(asyncio.get_running_loop()), list[int]()
+    for value in (1, 2):
+        number.set(value)
+        crowd.call_soon(lambda: seen.append(number.get()))
+    assert seen == []
+    await asyncio.sleep(0)
+    assert seen == [1, 2]
+
+
+async def test_one_that_raises_costs_no_other_call() -> None:
+    loop, calls, told = asyncio.get_running_loop(), list[str](), list[Any]()
+    loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
+    crowd = Crowd(loop)
+    crowd.call_soon(int, "none")
+    crowd.call_soon(calls.append, "called")
+    await asyncio.sleep(0)
+    assert calls == ["called"]
+    assert [type(error) for error in told] == [ValueError]
+
+
+def test_the_end_of_the_program_keeps_nobody_from_being_called() -> None:
+    """A loop that runs again goes on where it was."""
+    calls = list[str]()
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    async def ask() -> None:
+        crowd = Crowd(asyncio.get_running_loop())
+        crowd.call_soon(interrupt)
+        crowd.call_soon(calls.append, "called")
+        await asyncio.sleep(0)
+
+    loop = asyncio.new_event_loop()
+    with closing(loop):
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_until_complete(ask())
+        loop.run_until_complete(asyncio.sleep(0))
+    assert calls == ["called"]

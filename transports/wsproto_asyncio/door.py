@@ -177,6 +177,7 @@ class _Door(Generic[_P]):
 
     def _introduced(self, sock: socket.socket, peer: _P, address: Any, task: asyncio.Task[Any]) -> None:
         """Also called where the task was cancelled before it began."""
+        self._server.forget(task)
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None:
             return
