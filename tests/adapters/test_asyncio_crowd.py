@@ -14,7 +14,7 @@ from contextlib import ExitStack, closing, contextmanager
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -22,9 +22,15 @@ from tests.adapters.kit import eventually, url
 from wsproto_asyncio import Listener, WebSocket, connect, serve
 from wsproto_asyncio.crowd import Crowd, crowd_of
 from wsproto_core import Fragment
+from wsproto_core.frames import Frame, Opcode
 
 #: More than are few.
 MANY = 300
+
+REQUEST = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 
 number: ContextVar[int] = ContextVar("number")
 
@@ -226,6 +232,35 @@ async def test_a_server_of_many_tells_each_connection_in_a_context_of_its_own() 
             assert [await ws.recv() for ws in clients] == [f"{index} {text}" for index in range(MANY)]
         for ws in clients:
             await ws.close()
+
+
+@pytest.mark.parametrize("count", [2, 20])
+async def test_a_request_that_is_there_at_once_is_told_in_such_a_context_as_well(count: int) -> None:
+    class Marking(Listener):
+        found: ClassVar[list[int | None]] = []
+
+        def opened(self, ws: WebSocket) -> None:
+            self.found.append(number.get(None))
+            number.set(len(self.found))
+            ws.data["number"] = len(self.found)
+
+        def received(self, ws: WebSocket, message: str | bytes | Fragment) -> None:
+            ws.send_nowait(str(number.get() == ws.data["number"]))
+
+    async with serve(Marking, "127.0.0.1", 0) as server:
+        with ExitStack() as stack:
+            clients = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(count)]
+            for client in clients:  # nobody has accepted yet
+                client.sendall(REQUEST)
+            await eventually(lambda: len(Marking.found) == count)
+            assert set(Marking.found) == {None}
+            for client in clients:
+                client.sendall(bytes(Frame(Opcode.TEXT, b"whose?", mask=b"mask")))
+            for client in clients:
+                client.setblocking(False)
+                answer = await asyncio.get_running_loop().sock_recv(client, 1000)
+                while not answer.endswith(b"True"):
+                    answer += await asyncio.get_running_loop().sock_recv(client, 1000)
 
 
 # --- what is called soon ----------------------------------------------------------------------------------------------

@@ -137,13 +137,12 @@ async def test_a_handler_is_forgotten_within_its_last_step() -> None:
         tasks.append(task)
         await ws.recv()
 
-    async with serve(handler, "127.0.0.1", 0) as server:
-        async with connect(url(server)) as ws:
-            await eventually(lambda: tasks)
-            assert server._tasks == set(tasks)
-            await ws.send("over")
-            await eventually(tasks[0].done)
-            assert server._tasks == set()
+    async with serve(handler, "127.0.0.1", 0) as server, connect(url(server)) as ws:
+        await eventually(lambda: tasks)
+        assert server._tasks == set(tasks)
+        await ws.send("over")
+        await eventually(tasks[0].done)
+        assert server._tasks == set()
 
 
 async def test_a_handler_that_was_cancelled_before_it_began_holds_up_nobody() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl as tls
 from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextvars import copy_context
 from functools import partial
 from types import MethodType
 from typing import Any, Final, Generic, TypeVar, cast
@@ -130,10 +131,11 @@ class _Door(Generic[_P]):
 
     def _begin(self, peers: Sequence[_P]) -> None:
         """Let ``peers`` read, each step for all of them: what it needs is in the processor's caches by then."""
-        for peer in peers:
-            peer.link.transport.resume_reading()
-        for peer in peers:
-            peer.link.begin()
+        steps = [(copy_context().run, peer.link) for peer in peers]  # what a listener sets there, no other one sees
+        for run, link in steps:
+            run(link.begin)
+        for run, link in steps:
+            run(link.go_on)
         if self._crowd is not None:
             self._crowd.flush()
 

@@ -90,15 +90,20 @@ class Link(LinkBase, asyncio.BufferedProtocol):
         self._after_input([])
 
     def be_carried_by(self, transport: SocketTransport, crowd: Crowd | None) -> None:
-        """The same, for a transport of our own, which does not read yet: :meth:`begin`. It is one of ``crowd``."""
+        """The same, for a transport of our own, which does not read before :meth:`begin`. It is one of ``crowd``."""
         self.transport = transport
         self._due = None if crowd is None else crowd.due
         self.local_address, self.remote_address = transport.addresses
 
     def begin(self) -> None:
-        """Let the transport, one of our own, read."""
-        if not self.transport.start():  # else something was there at once, and has been dealt with
+        """Take what is there at once."""
+        if not self.transport.read_now():  # else something was, and has been dealt with
             self.flush()
+
+    def go_on(self) -> None:
+        """Read whatever comes, if more is wanted: in a copy of this context."""
+        if self._is_reading:
+            self.transport.resume_reading()
 
     def take_over(self, transport: asyncio.Transport) -> None:
         """Carry on with a transport that another protocol has opened."""
