@@ -71,7 +71,8 @@ class StreamPeer(AsyncPeer[_E]):
         return transport
 
     def __aiter__(self) -> AsyncIterator[Message]:
-        self.check_mode(Receive.MESSAGES)
+        if not self._takes_whole_messages:
+            self.check_mode(Receive.MESSAGES)
         return Messages(self.engine, self, self.link.waiters)
 
     def send_prepared(self, message: PreparedMessage) -> None:
