@@ -13,7 +13,6 @@ The map of this package, from the ground up; a file imports only its own layer's
 * ``_packets``: the same for messages over bare TCP, and for datagrams
 
 Beside it: ``frames``, ``hub`` (rooms, as data), ``recorder`` and ``testing``, which are not imported from here.
-
 Public are the names below and those of these four. :class:`ServerConnection` and :class:`ClientConnection` are the
 engine; read :mod:`wsproto_core._driver.connection` for the shape of their interface.
 """
@@ -92,7 +91,7 @@ from ._handshake.proxy_protocol import ProxiedAddress, ProxiedFrom, TrustedProxi
 from ._handshake.uri import Uri, parse_uri
 from ._headers import Headers, HeadersLike
 from ._protocol.sending import PreparedMessage
-from ._speedups import IS_COMPILED, Delivery, Gathering, LinkBase, Messages, Traffic
+from ._speedups import IS_COMPILED, Delivery, Gathering, LinkBase, Messages, Outlet, Traffic
 from ._types import Buffer, Drop, Initiator, Message, Opcode, Receive, Role, State, Timer
 from ._violations import Violation
 
@@ -251,6 +250,7 @@ __all__ = [
     "OriginRule",
     "OutboxFull",
     "OutboxLimits",
+    "Outlet",
     "Parameters",
     "Peer",
     "PeerBase",
