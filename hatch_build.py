@@ -68,7 +68,7 @@ HOT = (OF_CORE,) if sys.platform == "win32" else (OF_CORE, OF_ASYNCIO, OF_SOCKET
 FROM_PYTHON = re.compile(r"^from \.(\w+)_py import ", re.MULTILINE)
 FROM_C = r"from cython.cimports.{package}.\1_c import "
 #: So does that of an adapter, which calls one class of the core's: where that is compiled.
-OF_THE_CORE = {"Outlet": "link_c", "Traffic": "traffic_c"}
+OF_THE_CORE = {"Outlet": "link_c", "Traffic": "traffic_c", "WaitersBase": "link_c"}
 FROM_CORE = re.compile(rf"^from wsproto_core import ({'|'.join(OF_THE_CORE)})$", re.MULTILINE)
 #: A number that never changes, at the beginning of a line.
 CONSTANT = re.compile(r"^(_[A-Z_]+): Final = (-?\w+)$", re.MULTILINE)

@@ -89,6 +89,7 @@ class Twin:
     allowing: type[Allowing]
     link: Any  # the class, of which links are made
     outlet: Any  # the class, of which transports are made
+    waiters: Any  # the class, of which those who wait are made
     delivery: type[Delivery]
     gathering: type[Gathering]
     messages: Callable[[Any, Any, Any], Asking]
@@ -140,6 +141,7 @@ def in_python() -> Twin:
         traffic_py.Allowing,
         link_py.LinkBase,
         link_py.Outlet,
+        link_py.WaitersBase,
         link_py.Delivery,
         link_py.Gathering,
         messages_py.Messages,
@@ -171,6 +173,7 @@ def compiled() -> Twin:
         traffic_c.Allowing,
         link_c.LinkBase,
         link_c.Outlet,
+        link_c.WaitersBase,
         link_c.Delivery,
         link_c.Gathering,
         messages_c.Messages,

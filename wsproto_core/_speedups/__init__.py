@@ -28,6 +28,7 @@ __all__ = [
     "Standing",
     "Timing",
     "Traffic",
+    "WaitersBase",
     "apply_mask",
     "complete_utf8",
     "memory_of",
@@ -44,7 +45,7 @@ if IS_COMPILED:
     from .inbox_c import Inbox
     from .inflating_c import Inflating
     from .leaves_c import FrameBuffer, apply_mask, complete_utf8, memory_of, ordinary_head, utf8_of
-    from .link_c import Delivery, Gathering, LinkBase, Outlet
+    from .link_c import Delivery, Gathering, LinkBase, Outlet, WaitersBase
     from .messages_c import Messages
     from .traffic_c import Allowing, Standing, Timing, Traffic
 else:
@@ -53,6 +54,6 @@ else:
     from .inbox_py import Inbox
     from .inflating_py import Inflating
     from .leaves_py import FrameBuffer, apply_mask, complete_utf8, memory_of, ordinary_head, utf8_of
-    from .link_py import Delivery, Gathering, LinkBase, Outlet
+    from .link_py import Delivery, Gathering, LinkBase, Outlet, WaitersBase
     from .messages_py import Messages
     from .traffic_py import Allowing, Standing, Timing, Traffic

@@ -16,10 +16,16 @@ cdef class Outlet:
     cdef bint put(self, data) except -1
 
 
+cdef class WaitersBase:
+    cdef rouse(self)
+    cdef place(self)
+
+
 cdef class LinkBase:
     cdef public Traffic engine
     cdef public Outlet outlet
-    cdef public object transport, waiters
+    cdef public WaitersBase waiters
+    cdef public object transport
     cdef public bint is_lost, _flush_is_due, _is_reading
     cdef public double _fires_at
     cdef public Intake _intake

@@ -1,3 +1,3 @@
-from .link_py import Delivery, Gathering, Intake, LinkBase, Outlet
+from .link_py import Delivery, Gathering, Intake, LinkBase, Outlet, WaitersBase
 
-__all__ = ["Delivery", "Gathering", "Intake", "LinkBase", "Outlet"]
+__all__ = ["Delivery", "Gathering", "Intake", "LinkBase", "Outlet", "WaitersBase"]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .._events import Event
     from .._types import Buffer, Message
 
-__all__ = ["Delivery", "Gathering", "Intake", "LinkBase", "Outlet"]
+__all__ = ["Delivery", "Gathering", "Intake", "LinkBase", "Outlet", "WaitersBase"]
 
 
 class Intake:
@@ -64,13 +64,36 @@ class Outlet:
         """Send ``data``, which must not change any more."""
 
 
+class WaitersBase:
+    """Who waits for input, as a link and :class:`Messages` know them: where all is compiled, nothing is looked for. For
+    authors of adapters.
+    """
+
+    __slots__ = ()
+
+    def rouse(self) -> None:
+        """Events have come: :meth:`wake_at_once`, if anybody waits."""
+        self.wake_at_once()
+
+    def place(self) -> object:
+        """Somebody is to wait: :meth:`pause`."""
+        return self.pause()
+
+    @abstractmethod
+    def wake_at_once(self) -> None:
+        """Let everybody look again, and do what they have to do, before this returns."""
+
+    @abstractmethod
+    def pause(self) -> object:
+        """What a coroutine yields to wait."""
+
+
 class LinkBase:
     """Carries bytes between a transport and ``engine``, and hands every batch of events to ``intake``. For authors of
     adapters.
 
-    ``clock`` tells the engine's time. ``waiters`` has as its length how many wait for input, and ``wake_at_once()``,
-    which lets all of them look again, and do what they have to do, before it returns. ``transport``, once there is one,
-    has ``write(data)`` and ``is_closing()``; ``outlet`` is the same one, if it is an :class:`Outlet`.
+    ``clock`` tells the engine's time, and ``waiters`` are woken by events. ``transport``, once there is one, has
+    ``write(data)`` and ``is_closing()``; ``outlet`` is the same one, if it is an :class:`Outlet`.
     """
 
     __slots__ = (
@@ -92,11 +115,10 @@ class LinkBase:
     # Of types that only an adapter knows.
     engine: Any
     transport: Any
-    waiters: Any
     _timer: Any
     _due: Any
 
-    def __init__(self, engine: Any, intake: Intake, clock: Callable[[], float], waiters: Any) -> None:
+    def __init__(self, engine: Any, intake: Intake, clock: Callable[[], float], waiters: WaitersBase) -> None:
         #: The engine, which is a :class:`Traffic`.
         self.engine = engine
         #: The transport; ``None`` before there is one.
@@ -135,8 +157,7 @@ class LinkBase:
         if events:
             self._flush_is_due = True  # what the events provoke leaves in one write, below
             self._intake._take(events)  # pyright: ignore[reportPrivateUsage]  # as C knows it
-            if self.waiters:
-                self.waiters.wake_at_once()
+            self.waiters.rouse()
         if self._due is None:
             LinkBase.flush(self)
         else:
