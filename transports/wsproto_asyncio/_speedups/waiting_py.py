@@ -94,10 +94,7 @@ class Pause:
 
 
 class Waiting(WaitersBase):
-    """Tasks that wait for something to happen. Every one checks its own predicate again.
-
-    Its length is how many there are.
-    """
+    """Tasks that wait for something to happen. Every one checks its own predicate again."""
 
     __slots__ = ("_current_task", "_loop", "_pauses", "_spare", "over")
 
@@ -109,9 +106,6 @@ class Waiting(WaitersBase):
         self._pauses: list[Pause] = []
         # What a task has waited for that went on at once: it will be back, as a rule.
         self._spare: Pause | None = None
-
-    def __len__(self) -> int:
-        return len(self._pauses)
 
     def pause(self) -> Pause:
         """What a task is to yield, so that it waits until it may look again."""
