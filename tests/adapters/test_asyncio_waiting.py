@@ -16,6 +16,7 @@ from functools import partial
 import pytest
 from anyio import move_on_after
 
+import wsproto_core
 from tests.adapters.asyncio_kit import TWINS
 from tests.adapters.kit import TEXT, Raw, echo, frame, url
 from wsproto_asyncio import WebSocket, connect, link, serve
@@ -24,7 +25,11 @@ from wsproto_asyncio.waiting import Waiters
 NAME: ContextVar[str] = ContextVar("NAME")
 
 
-@pytest.fixture(autouse=True, params=TWINS)
+#: What is compiled wakes links that are, and those in Python know it not.
+USED = tuple(TWINS) if wsproto_core.IS_COMPILED else ("python",)
+
+
+@pytest.fixture(autouse=True, params=USED)
 def waiters(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """What this file and every link call ``Waiters`` stand on this twin."""
     waiters = TWINS[request.param]().waiting.Waiters

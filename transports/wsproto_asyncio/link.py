@@ -12,7 +12,7 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, Final, TypeAlias, TypeVar, cast
 
-from wsproto_core import ByteEngine, Event, LinkBase, Log, PreparedMessage, Work
+from wsproto_core import ByteEngine, Delivery, Event, Gathering, LinkBase, Log, PreparedMessage, Work
 
 from .crowd import Crowd
 from .stream import SocketTransport, memory
@@ -31,12 +31,8 @@ _Transport: TypeAlias = asyncio.Transport | SocketTransport
 _HAS_VECTORED_WRITES: Final = hasattr(os, "writev")  # Windows does not
 
 
-def _to_nobody(_: Sequence[Event]) -> None:
-    """Nothing is told behind the end."""
-
-
 class Link(LinkBase, asyncio.BufferedProtocol):
-    """Carries bytes between a transport and ``engine``, and hands every batch of events to ``deliver``."""
+    """Carries bytes between a transport and ``engine``, and hands every batch of events to ``intake``."""
 
     __slots__ = (
         "__weakref__",
@@ -58,9 +54,9 @@ class Link(LinkBase, asyncio.BufferedProtocol):
     transport: Any
     waiters: Waiters
 
-    def __init__(self, engine: ByteEngine, deliver: Callable[[Sequence[Event]], None]) -> None:
+    def __init__(self, engine: ByteEngine, intake: Delivery | Gathering) -> None:
         self._loop = asyncio.get_running_loop()
-        super().__init__(engine, deliver, clock_of(self._loop), Waiters())
+        super().__init__(engine, intake, clock_of(self._loop), Waiters())
         engine.offload()
         #: Called when the transport is there, and once it is gone.
         self.on_made: Callable[[], None] | None = None
@@ -91,7 +87,7 @@ class Link(LinkBase, asyncio.BufferedProtocol):
 
     def be_carried_by(self, transport: SocketTransport, crowd: Crowd | None) -> None:
         """The same, for a transport of our own, which does not read before :meth:`begin`. It is one of ``crowd``."""
-        self.transport = transport
+        self.transport = self.outlet = transport
         self._due = None if crowd is None else crowd.due
         self.local_address, self.remote_address = transport.addresses
 
@@ -133,7 +129,7 @@ class Link(LinkBase, asyncio.BufferedProtocol):
         on_lost, self.on_lost = self.on_lost, None
         if on_lost is not None:
             on_lost()
-        self._deliver = _to_nobody  # who holds this link, and is free without a garbage collection now
+        self.tell_nobody()
 
     def pause_writing(self) -> None:
         self._backlog = self._written_but_unsent()
@@ -157,7 +153,7 @@ class Link(LinkBase, asyncio.BufferedProtocol):
     def _after_input(self, events: Sequence[Event]) -> None:
         if events:
             self._flush_is_due = True  # as in data_received()
-            self._deliver(events)
+            self._intake.deliver(events)
         self.flush()
         self.waiters.wake()
 

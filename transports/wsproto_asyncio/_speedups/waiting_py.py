@@ -16,6 +16,8 @@ import sys
 from asyncio import CancelledError, Future, get_running_loop
 from typing import TYPE_CHECKING, Any, Final
 
+from wsproto_core import WaitersBase
+
 if sys.version_info >= (3, 12):
     from asyncio import current_task
 else:
@@ -91,11 +93,8 @@ class Pause:
         self._go_on = self._context = None
 
 
-class Waiting:
-    """Tasks that wait for something to happen. Every one checks its own predicate again.
-
-    Its length is how many there are.
-    """
+class Waiting(WaitersBase):
+    """Tasks that wait for something to happen. Every one checks its own predicate again."""
 
     __slots__ = ("_current_task", "_loop", "_pauses", "_spare", "over")
 
@@ -108,9 +107,6 @@ class Waiting:
         # What a task has waited for that went on at once: it will be back, as a rule.
         self._spare: Pause | None = None
 
-    def __len__(self) -> int:
-        return len(self._pauses)
-
     def pause(self) -> Pause:
         """What a task is to yield, so that it waits until it may look again."""
         pause, self._spare = self._spare, None
@@ -118,6 +114,13 @@ class Waiting:
             pause = Pause(self, self._loop)
         self._pauses.append(pause)
         return pause
+
+    def rouse(self) -> None:
+        if self._pauses:
+            Waiting.wake_at_once(self)  # by its class: compiled, nothing is looked up
+
+    def place(self) -> Pause:
+        return Waiting.pause(self)
 
     def forget(self, pause: Pause) -> bool:
         """Wake nobody by ``pause``; return whether there was anybody."""
