@@ -95,7 +95,9 @@ class _Door(Generic[_P]):
         for sock, address in newcomers:
             try:
                 peer = self._take_in(sock, address, since, are_few=are_few)
-            except Exception as error:  # the application's, or the system's, which knows no address of what broke
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # the application's, or the system's, which knows no address of what broke
                 Link.log.error("a connection from %s was dropped", address, exc_info=error)
                 sock.close()
                 continue

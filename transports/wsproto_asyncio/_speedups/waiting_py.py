@@ -77,11 +77,16 @@ class Pause:
     # --- what wakes it ------------------------------------------------------------------------------------------------
 
     def end_at_once(self) -> None:
-        """Let the task run, up to its next pause, within this call. No other task may be running."""
+        """Let the task run, up to its next pause, within this call, if that can be. No other task may be running."""
         context = self._context
         if context is not None and not self._asyncio_future_blocking:
             self._asyncio_future_blocking = True  # for the next wait
-            context.run(self._go_on, self._waiting.over)
+            try:
+                context.run(self._go_on, self._waiting.over)
+            except RuntimeError:  # whoever calls this runs in the very context of the task: nobody enters one twice
+                self._asyncio_future_blocking = False
+                self._waiting.keep_no_spare()
+                self.end_soon()
 
     def end_soon(self) -> None:
         """Let the task run a turn of the loop later."""
@@ -128,6 +133,10 @@ class Waiting(WaitersBase):
             return False
         self._pauses.remove(pause)
         return True
+
+    def keep_no_spare(self) -> None:
+        """Who went on last has not done with its pause."""
+        self._spare = None
 
     def wake(self) -> None:
         """Let everybody look again, a turn of the loop later."""
