@@ -12,7 +12,7 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, Final, TypeAlias, TypeVar, cast
 
-from wsproto_core import ByteEngine, Delivery, Event, Gathering, LinkBase, Log, PreparedMessage, Work
+from wsproto_core import ByteEngine, Delivery, Event, Gathering, LinkBase, Log, Outlet, PreparedMessage, Work
 
 from .crowd import Crowd
 from .stream import SocketTransport, memory
@@ -52,6 +52,7 @@ class Link(LinkBase, asyncio.BufferedProtocol):
     log: ClassVar[Log] = logging.getLogger("wsproto_asyncio")
     #: The loop's transport, or our own; ``None`` before there is one.
     transport: Any
+    outlet: Outlet | None  # again, for pyright's check of public types
     waiters: Waiters
 
     def __init__(self, engine: ByteEngine, intake: Delivery | Gathering) -> None:

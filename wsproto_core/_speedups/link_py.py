@@ -112,9 +112,11 @@ class LinkBase:
         "waiters",
     )
 
+    outlet: Outlet | None
     # Of types that only an adapter knows.
     engine: Any
     transport: Any
+    waiters: Any
     _timer: Any
     _due: Any
 
@@ -123,7 +125,7 @@ class LinkBase:
         self.engine = engine
         #: The transport; ``None`` before there is one.
         self.transport = None
-        self.outlet: Outlet | None = None
+        self.outlet = None
         #: Whether the transport is gone: then nothing is written any more.
         self.is_lost: bool = False
         self._clock = clock
