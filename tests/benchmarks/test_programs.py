@@ -7,13 +7,9 @@ import json
 import shutil
 import subprocess
 import sys
-import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import load
-import native
 import pytest
 import shares
 
@@ -59,22 +55,6 @@ def test_echo_of_every_kind(tmp_path: Path) -> None:
     cases = ["64 B, 100x16, two cores", "64 KiB, 1x64"]
     report = measured("echo", tmp_path, *SHORT, "--rounds", "2", *chosen(cases, ["C asyncio", "listener asyncio"]))
     assert [len(item["values"]) for item in report["figures"]] == [2] * 4
-
-
-def test_a_measurement_lasts_until_the_server_has_done_something(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Else there would be no time to divide by, where it has answered before and the generator has to wait."""
-    monkeypatch.setenv(native.FOLDER_VARIABLE, "")  # as it is, behind this
-    native.build(tmp_path)
-    lazy = "import time\nwhile True: time.sleep(0.5)"
-    with load.serving("C asyncio") as server, subprocess.Popen([sys.executable, "-c", lazy]) as other:
-        try:
-            time.sleep(0.2)  # it has begun to sleep, as a rule
-            reading = load.put(load.echoing(64, 1, 1, 0.02), replace(server, pid=other.pid))
-        finally:
-            other.kill()
-    assert reading.server_seconds > 0
 
 
 def test_engine(tmp_path: Path) -> None:
