@@ -7,7 +7,7 @@ and the :class:`Listener`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, ClassVar, Final, TypeVar
 
 from wsproto_core import (
@@ -47,11 +47,11 @@ class StreamPeer(AsyncPeer[_E]):
         self,
         engine: _E,
         *,
-        delivery: Delivery | None = None,
+        deliver: Callable[[Sequence[Event]], None] | None = None,
         watch: Callable[[Any, Event], None] | None = None,
     ) -> None:
         #: The binding to the transport.
-        self.link: Link = Link(engine, delivery or Gathering(engine, self))
+        self.link: Link = Link(engine, deliver or Gathering(engine, self).deliver)
         super().__init__(engine, self.link, watch=watch)
 
     @property
@@ -71,8 +71,7 @@ class StreamPeer(AsyncPeer[_E]):
         return transport
 
     def __aiter__(self) -> AsyncIterator[Message]:
-        if not self._takes_whole_messages:
-            self.check_mode(Receive.MESSAGES)
+        self.check_mode(Receive.MESSAGES)
         return Messages(self.engine, self, self.link.waiters)
 
     def send_prepared(self, message: PreparedMessage) -> None:
@@ -119,8 +118,8 @@ class WebSocket(StreamPeer[WebSocketEngine], AsyncWebSocket):
         listener: Listener | None = None,
         watch: Callable[[Any, Event], None] | None = None,
     ) -> None:
-        delivery = None if listener is None else Delivery(listener, self, _COMPLAINT)
-        super().__init__(engine, delivery=delivery, watch=watch)
+        deliver = None if listener is None else Delivery(listener, self, _COMPLAINT).deliver
+        super().__init__(engine, deliver=deliver, watch=watch)
         self._listener = listener
 
     def opened(self) -> None:

@@ -28,6 +28,8 @@ class Countable(Protocol):
     @property
     def engine(self) -> Any: ...
     @property
+    def statistics(self) -> Statistics: ...
+    @property
     def latency(self) -> Latency | None: ...
     @property
     def close_report(self) -> CloseReport | None: ...
@@ -105,7 +107,7 @@ class Tally:
     def add_traffic(self, peer: Countable) -> None:
         """Add what ``peer`` has counted up to now."""
         latency = peer.latency
-        peer.engine.count_into(self.traffic)
+        include(self.traffic, peer.statistics)
         if latency is not None:
             self.round_trips.include(RoundTripSum.of(latency))
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from .._speedups import Timing
 from .._types import Timer
 
 __all__ = ["Timers"]
 
 
-class Timers(Timing):
+class Timers:
     """The deadlines of one connection, in monotonic seconds."""
 
-    __slots__ = ("_deadlines",)
+    __slots__ = ("_deadlines", "next_deadline")
 
     def __init__(self) -> None:
         self._deadlines: dict[Timer, float] = {}
-        self.next_deadline = None
+        #: The earliest deadline; ``None`` if no timer is set.
+        self.next_deadline: float | None = None
 
     def set(self, timer: Timer, now: float, timeout: float | None) -> None:
         """Let ``timer`` fire ``timeout`` seconds after ``now``; ``None`` clears it."""

@@ -2,7 +2,6 @@
 
 cimport cython
 
-from .link_c cimport WaitersBase
 from .traffic_c cimport Traffic
 
 __all__ = ["Messages"]
@@ -16,11 +15,10 @@ cdef class Messages:
     """The messages of a connection, for ``async for``. Nothing is made for a message, or for a wait."""
 
     cdef Traffic _engine
-    cdef WaitersBase _waiters
-    cdef object _peer
+    cdef object _peer, _link
 
-    def __init__(self, engine, peer, waiters):
-        self._engine, self._peer, self._waiters = engine, peer, waiters
+    def __init__(self, engine, peer, link):
+        self._engine, self._peer, self._link = engine, peer, link
 
     def __aiter__(self):
         return self
@@ -41,6 +39,6 @@ cdef class Messages:
             if not (engine.is_flowing if engine.is_followed else Traffic._flows(engine)):
                 message = self._peer.take_next()
             if message is None:
-                return self._waiters.place()
+                return self._link.pause()
         PyErr_SetObject(StopIteration, message)  # as it is: with a traceback it would cost more than all the rest
         raise StopIteration

@@ -4,7 +4,6 @@ One class is not final: who waits in Python besides inherits from :class:`Waitin
 """
 
 cimport cython
-from wsproto_core._speedups.link_c cimport WaitersBase
 
 
 @cython.final
@@ -18,13 +17,11 @@ cdef class Pause:
     cpdef end_soon(self)
 
 
-cdef class Waiting(WaitersBase):
+cdef class Waiting:
     cdef object _current_task, _loop, over
     cdef readonly list _pauses
     cdef Pause _spare
 
-    cdef rouse(self)
-    cdef place(self)
     cpdef Pause pause(self)
     cpdef bint forget(self, Pause pause) except -1
     @cython.locals(pause=Pause)
