@@ -67,9 +67,9 @@ HOT = (OF_CORE,) if sys.platform == "win32" else (OF_CORE, OF_ASYNCIO, OF_SOCKET
 #: Compiled, the hot code calls what else is compiled, and the native leaves, instead of what is in Python.
 FROM_PYTHON = re.compile(r"^from \.(\w+)_py import ", re.MULTILINE)
 FROM_C = r"from cython.cimports.{package}.\1_c import "
-#: So does that of an adapter, whose engine is one of the core's.
-FROM_CORE = re.compile(r"^from wsproto_core import (?=Traffic$)", re.MULTILINE)
-CORE_IN_C = "from cython.cimports.wsproto_core._speedups.traffic_c import "
+#: So does that of an adapter, which calls one class of the core's: where that is compiled.
+OF_THE_CORE = {"Outlet": "link_c", "Traffic": "traffic_c", "WaitersBase": "link_c"}
+FROM_CORE = re.compile(rf"^from wsproto_core import ({'|'.join(OF_THE_CORE)})$", re.MULTILINE)
 #: A number that never changes, at the beginning of a line.
 CONSTANT = re.compile(r"^(_[A-Z_]+): Final = (-?\w+)$", re.MULTILINE)
 
@@ -164,9 +164,14 @@ def stage(folder: Path) -> None:
         for name in hot.typed:
             code, types = ((source / part).read_text("utf-8") for part in (f"{name}_py.py", f"{name}_c.pxd"))
             (target / f"{name}_c.py").write_text(
-                CONSTANT.sub("", FROM_CORE.sub(CORE_IN_C, FROM_PYTHON.sub(from_c, code))), "utf-8"
+                CONSTANT.sub("", FROM_CORE.sub(core_in_c, FROM_PYTHON.sub(from_c, code))), "utf-8"
             )
             (target / f"{name}_c.pxd").write_text(types + constants_in_c(code), "utf-8")
+
+
+def core_in_c(line: re.Match[str]) -> str:
+    """The ``line`` that imports a class of the core's, for a compiler."""
+    return f"from cython.cimports.wsproto_core._speedups.{OF_THE_CORE[line[1]]} import {line[1]}"
 
 
 def constants_in_c(source: str) -> str:

@@ -106,6 +106,7 @@ def _machine(machine: Mapping[str, Any]) -> dict[str, str]:
     return {
         "processor": f"{machine['processor']}, {machine['cores']} cores",
         "system": machine["platform"],
+        "congestion control": machine.get("congestion_control", "not noted"),
         "Python": machine["python"].replace("\n", " "),
         "versions": versions,
     }

@@ -125,6 +125,7 @@ def machine() -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "load": os.getloadavg()[0],
+        "congestion_control": _read("/proc/sys/net/ipv4/tcp_congestion_control").strip(),
         "python": sys.version,
         "commit": _said("git", "describe", "--always", "--dirty"),
         "versions": {**versions, "node": _said("node", "--version"), "cc": _said("cc", "-dumpfullversion")},
@@ -139,11 +140,16 @@ def _version(name: str) -> str | None:
 
 
 def _processor() -> str:
+    lines = _read("/proc/cpuinfo").splitlines()
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.processor())
+
+
+def _read(path: str) -> str:
+    """What the system says there; nothing where it is another one."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return Path(path).read_text(encoding="utf-8")
     except OSError:
-        return platform.processor()
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), "")
+        return ""
 
 
 def _said(*command: str) -> str | None:

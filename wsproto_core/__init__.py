@@ -12,10 +12,8 @@ The map of this package, from the ground up; a file imports only its own layer's
 * ``_driver``: policy with time as data, and the two classes below
 * ``_packets``: the same for messages over bare TCP, and for datagrams
 
-Beside it: ``frames``, ``hub`` (rooms, as data), ``recorder`` and ``testing``, which are not imported from here.
-
-Public are the names below and those of these four. :class:`ServerConnection` and :class:`ClientConnection` are the
-engine; read :mod:`wsproto_core._driver.connection` for the shape of their interface.
+Beside it, and not imported here: ``frames``, ``hub``, ``recorder``, ``testing``. Public are the names below and theirs.
+The engine is :class:`ServerConnection` and :class:`ClientConnection`: read :mod:`wsproto_core._driver.connection`.
 """
 
 from __future__ import annotations
@@ -92,7 +90,7 @@ from ._handshake.proxy_protocol import ProxiedAddress, ProxiedFrom, TrustedProxi
 from ._handshake.uri import Uri, parse_uri
 from ._headers import Headers, HeadersLike
 from ._protocol.sending import PreparedMessage
-from ._speedups import IS_COMPILED, Delivery, Gathering, LinkBase, Messages, Traffic
+from ._speedups import IS_COMPILED, Delivery, Gathering, LinkBase, Messages, Outlet, Traffic, WaitersBase
 from ._types import Buffer, Drop, Initiator, Message, Opcode, Receive, Role, State, Timer
 from ._violations import Violation
 
@@ -251,6 +249,7 @@ __all__ = [
     "OriginRule",
     "OutboxFull",
     "OutboxLimits",
+    "Outlet",
     "Parameters",
     "Peer",
     "PeerBase",
@@ -324,6 +323,7 @@ __all__ = [
     "VarintPrefixed",
     "Violation",
     "Waiters",
+    "WaitersBase",
     "WebSocketBase",
     "WebSocketEngine",
     "WebSocketError",

@@ -10,10 +10,11 @@ import itertools
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
@@ -21,9 +22,15 @@ from tests.adapters.kit import eventually, url
 from wsproto_asyncio import Listener, WebSocket, connect, serve
 from wsproto_asyncio.crowd import Crowd, crowd_of
 from wsproto_core import Fragment
+from wsproto_core.frames import Frame, Opcode
 
 #: More than are few.
 MANY = 300
+
+REQUEST = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 
 number: ContextVar[int] = ContextVar("number")
 
@@ -225,3 +232,95 @@ async def test_a_server_of_many_tells_each_connection_in_a_context_of_its_own() 
             assert [await ws.recv() for ws in clients] == [f"{index} {text}" for index in range(MANY)]
         for ws in clients:
             await ws.close()
+
+
+@pytest.mark.parametrize("count", [2, 20])
+async def test_a_request_that_is_there_at_once_is_told_in_such_a_context_as_well(count: int) -> None:
+    class Marking(Listener):
+        found: ClassVar[list[int | None]] = []
+
+        def opened(self, ws: WebSocket) -> None:
+            self.found.append(number.get(None))
+            number.set(len(self.found))
+            ws.data["number"] = len(self.found)
+
+        def received(self, ws: WebSocket, message: str | bytes | Fragment) -> None:
+            ws.send_nowait(str(number.get() == ws.data["number"]))
+
+    async with serve(Marking, "127.0.0.1", 0) as server:
+        with ExitStack() as stack:
+            clients = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(count)]
+            for client in clients:  # nobody has accepted yet
+                client.sendall(REQUEST)
+            await eventually(lambda: len(Marking.found) == count)
+            assert set(Marking.found) == {None}
+            for client in clients:
+                client.sendall(bytes(Frame(Opcode.TEXT, b"whose?", mask=b"mask")))
+            for client in clients:
+                client.setblocking(False)
+                answer = await asyncio.get_running_loop().sock_recv(client, 1000)
+                while not answer.endswith(b"True"):
+                    answer += await asyncio.get_running_loop().sock_recv(client, 1000)
+
+
+# --- what is called soon ----------------------------------------------------------------------------------------------
+
+
+async def test_who_is_to_be_called_soon_is_called_behind_who_is_called_now() -> None:
+    crowd, calls = Crowd(asyncio.get_running_loop()), list[str]()
+
+    def read(index: int, here: socket.socket) -> None:
+        here.recv(1)
+        crowd.call_soon(calls.append, f"end {index}")
+        calls.append(f"read {index}")
+
+    with pairs(2) as made:
+        for index, (here, there) in enumerate(made):
+            crowd.add_reader(here.fileno(), partial(read, index, here))
+            there.send(b"x")
+        await eventually(lambda: calls)
+        assert [call.split()[0] for call in calls] == ["read", "read", "end", "end"]
+        for here, _ in made:
+            crowd.remove_reader(here.fileno())
+
+
+async def test_who_is_to_be_called_soon_is_called_in_its_context_in_the_next_turn_where_nobody_is_called_now() -> None:
+    crowd, seen = Crowd(asyncio.get_running_loop()), list[int]()
+    for value in (1, 2):
+        number.set(value)
+        crowd.call_soon(lambda: seen.append(number.get()))
+    assert seen == []
+    await asyncio.sleep(0)
+    assert seen == [1, 2]
+
+
+async def test_one_that_raises_costs_no_other_call() -> None:
+    loop, calls, told = asyncio.get_running_loop(), list[str](), list[Any]()
+    loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
+    crowd = Crowd(loop)
+    crowd.call_soon(int, "none")
+    crowd.call_soon(calls.append, "called")
+    await asyncio.sleep(0)
+    assert calls == ["called"]
+    assert [type(error) for error in told] == [ValueError]
+
+
+def test_the_end_of_the_program_keeps_nobody_from_being_called() -> None:
+    """A loop that runs again goes on where it was."""
+    calls = list[str]()
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    async def ask() -> None:
+        crowd = Crowd(asyncio.get_running_loop())
+        crowd.call_soon(interrupt)
+        crowd.call_soon(calls.append, "called")
+        await asyncio.sleep(0)
+
+    loop = asyncio.new_event_loop()
+    with closing(loop):
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_until_complete(ask())
+        loop.run_until_complete(asyncio.sleep(0))
+    assert calls == ["called"]

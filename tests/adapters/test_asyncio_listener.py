@@ -135,14 +135,17 @@ async def test_an_exception_is_logged_once_and_closes_with_1011(method: str, cap
     assert errors[0].exc_info is not None
 
 
-async def test_a_listener_that_cannot_be_made_costs_its_own_connection_only(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [RuntimeError("boom"), asyncio.CancelledError("of something else")])
+async def test_a_listener_that_cannot_be_made_costs_its_own_connection_only(
+    caplog: pytest.LogCaptureFixture, error: BaseException
+) -> None:
     class Choosy(Listener):
         made = 0
 
         def __init__(self) -> None:
             type(self).made += 1
             if self.made == 1:
-                raise RuntimeError("boom")
+                raise error
 
     await first_is_dropped_and_second_served(Choosy, caplog)
 

@@ -125,3 +125,35 @@ async def test_closing_while_a_listener_answers_is_no_error(caplog: pytest.LogCa
         with pytest.raises(ConnectionClosedOK, match="1001"):
             await talking
     assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
+
+
+async def test_a_handler_is_forgotten_within_its_last_step() -> None:
+    """Without a callback, which would take a turn of the loop."""
+    tasks = list[asyncio.Task[Any]]()
+
+    async def handler(ws: WebSocket) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.append(task)
+        await ws.recv()
+
+    async with serve(handler, "127.0.0.1", 0) as server, connect(url(server)) as ws:
+        await eventually(lambda: tasks)
+        assert server._tasks == set(tasks)
+        await ws.send("over")
+        await eventually(tasks[0].done)
+        assert server._tasks == set()
+
+
+async def test_a_handler_that_was_cancelled_before_it_began_holds_up_nobody() -> None:
+    async with serve(_never, "127.0.0.1", 0) as server:
+        server.spawn(_forever).cancel()
+        await asyncio.wait_for(server.close(), 5)
+
+
+async def _never(ws: WebSocket) -> None:
+    raise AssertionError("nobody connects")
+
+
+async def _forever() -> None:
+    await asyncio.get_running_loop().create_future()

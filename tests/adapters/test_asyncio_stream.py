@@ -84,7 +84,7 @@ def pair() -> Iterator[tuple[SocketTransport, Recorder, socket.socket]]:
     there.setblocking(False)
     reader = Recorder()
     transport = SocketTransport(watcher(), here, reader, "there")
-    transport.start()
+    transport.resume_reading()
     with there:
         try:
             yield transport, reader, there
@@ -129,8 +129,10 @@ async def test_what_is_there_already_is_read_at_once() -> None:
     there.send(b"early")
     reader = Recorder()
     transport = SocketTransport(watcher(), here, reader, None)
-    transport.start()
+    assert transport.read_now()
     assert reader.told == [b"early"]
+    assert not transport.read_now()
+    assert not transport.is_reading()
     transport.close()
     there.close()
     await eventually(lambda: LOST in reader.told)
@@ -180,7 +182,7 @@ async def test_a_reset_is_told_once() -> None:
     here, there = await connected()
     reader = Recorder()
     transport = SocketTransport(watcher(), here, reader, None)
-    transport.start()
+    transport.resume_reading()
     transport.write(b"unread")
     await asyncio.get_running_loop().run_in_executor(None, there.recv, 1, socket.MSG_PEEK)
     there.close()
@@ -293,7 +295,7 @@ async def test_a_socket_that_the_system_does_not_watch_is_the_end() -> None:
     transport = SocketTransport(watcher(), here, reader, "there")
     with there, Path(__file__).open() as file:
         os.dup2(file.fileno(), here.fileno())  # it watches no files
-        assert not transport.start()
+        transport.resume_reading()
         assert transport.is_closing()
         assert not transport.is_reading()
         await turn()

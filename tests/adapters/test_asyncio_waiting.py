@@ -10,12 +10,13 @@ import gc
 import weakref
 from asyncio.tasks import _PyTask  # type: ignore[attr-defined]  # it has no public name
 from collections.abc import Callable
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from functools import partial
 
 import pytest
 from anyio import move_on_after
 
+import wsproto_core
 from tests.adapters.asyncio_kit import TWINS
 from tests.adapters.kit import TEXT, Raw, echo, frame, url
 from wsproto_asyncio import WebSocket, connect, link, serve
@@ -24,7 +25,11 @@ from wsproto_asyncio.waiting import Waiters
 NAME: ContextVar[str] = ContextVar("NAME")
 
 
-@pytest.fixture(autouse=True, params=TWINS)
+#: What is compiled wakes links that are, and those in Python know it not.
+USED = tuple(TWINS) if wsproto_core.IS_COMPILED else ("python",)
+
+
+@pytest.fixture(autouse=True, params=USED)
 def waiters(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """What this file and every link call ``Waiters`` stand on this twin."""
     waiters = TWINS[request.param]().waiting.Waiters
@@ -104,6 +109,31 @@ async def test_it_goes_on_in_its_own_context() -> None:
         await asyncio.sleep(0)
         await called_by_the_loop(wake)
     assert names == ["mine", "the loop's"]
+
+
+async def test_in_its_own_context_it_goes_on_later() -> None:
+    """Which cannot be entered twice. Until then its pause is nobody else's, and it can be cancelled."""
+    tray, context, loop = Tray(), copy_context(), asyncio.get_running_loop()
+    others: list[asyncio.Task[None]] = []
+
+    def wake() -> None:
+        assert tray.put("a", tray.waiters.wake_at_once) == []
+        others.append(loop.create_task(tray.take()))
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(tray.take(), context=context)
+        await asyncio.sleep(0)
+        loop.call_soon(wake, context=context)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert tray.taken == ["a"]
+        await asyncio.sleep(0)  # both wait now
+        task.cancel()
+        await asyncio.wait([task])
+        assert tray.put("b", tray.waiters.wake) == ["a"]
+        await asyncio.sleep(0)
+        assert tray.taken == ["a", "b"]
+        others[0].cancel()
 
 
 async def test_who_was_cancelled_is_not_woken() -> None:

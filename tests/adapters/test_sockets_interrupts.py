@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
 
+from tests.adapters.kit import TEXT, frame
 from tests.adapters.sockets_kit import PATIENCE, drain, eventually, run, tidy, url
 from wsproto_sockets import WebSocket, connect, serve
 from wsproto_sockets._speedups import IS_COMPILED
@@ -107,6 +110,31 @@ class Interrupting:
         if self._moment == moment and threading.current_thread() is threading.main_thread():
             self._moment = "over"
             raise KeyboardInterrupt
+
+
+if IS_COMPILED:
+
+    def test_an_interrupt_lets_who_has_waited_have_the_lock_first(handling: Callable[[Any], object]) -> None:
+        """And take in what has come, even where others want the lock."""
+        handling(interrupt_unless(threading.Event()))
+        came: SimpleQueue[bytes] = SimpleQueue()
+        with serve(drain, "127.0.0.1", 0) as server, connect(url(server)) as ws:
+            eventually(lambda: ws.link._asleep)
+            ws.link.stream.wait = came.get  # type: ignore[union-attr, method-assign]  # C, as the system
+
+            def hold() -> None:
+                eventually(lambda: ws.link._is_reading)
+                with ws.link.lock:
+                    _thread.interrupt_main(signal.SIGUSR1)
+                    came.put(frame(TEXT, b"hello", mask=None))
+                    eventually(lambda: ws.link._is_wanted)
+
+            holding = run(hold)
+            with pytest.raises(KeyboardInterrupt):
+                ws.recv(PATIENCE)
+            holding.result(PATIENCE)
+            run(ws.send, "from another thread").result(PATIENCE)
+            assert ws.recv(PATIENCE) == "hello"
 
 
 if not IS_COMPILED:  # else nothing asks for signals between the lock and the wait

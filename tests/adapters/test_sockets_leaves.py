@@ -1,4 +1,6 @@
-"""The lock of a blocking link, in Python and in C: both do the same. How its threads send, `test_speedups.py` shows."""
+"""The lock of a blocking link, and the way to it, in Python and in C: both do the same. How its threads send,
+`test_speedups.py` shows.
+"""
 
 from __future__ import annotations
 
@@ -113,3 +115,41 @@ def test_a_condition_gives_it_up_altogether_while_it_waits(leaves: Any) -> None:
         changed.notify_all()
     assert waiting.result(PATIENCE)
     assert run(lock.acquire, False).result(PATIENCE)
+
+
+# --- the way to it ----------------------------------------------------------------------------------------------------
+
+
+def test_who_is_to_come_first_does(leaves: Any) -> None:
+    entrance, order = leaves.Entrance(), []
+
+    def come(way: Callable[[], object], name: str) -> None:
+        way()
+        order.append(name)
+        entrance.lock.release()
+
+    def wait_behind() -> None:
+        entrance.give_way()
+        entrance.lock.acquire()
+
+    with entrance.lock:
+        first = run(come, entrance.come_first, "first")
+        eventually(lambda: entrance._is_wanted)
+        second = run(come, wait_behind, "second")
+    for coming in (first, second):
+        coming.result(PATIENCE)
+    assert (order, entrance._is_wanted) == (["first", "second"], False)
+
+
+def test_who_holds_the_lock_does_not_wait_for_who_waits_for_it(leaves: Any) -> None:
+    """A signal's handler may send, whatever was interrupted."""
+    entrance = leaves.Entrance()
+
+    def hold() -> None:
+        with entrance.lock:
+            first = run(entrance.come_first)
+            eventually(lambda: entrance._is_wanted)
+            entrance.give_way()
+        first.result(PATIENCE)
+
+    run(hold).result(PATIENCE)

@@ -22,7 +22,12 @@ from tests.hot_code import fresh, import_while_garbage_is_collected, needs_build
 
 #: What each offers, and the module that has it.
 HOT_CODE: Final[dict[ModuleType, dict[str, str]]] = {
-    wsproto_asyncio._speedups: {"SocketTraffic": "traffic", "Pause": "waiting", "Waiting": "waiting"},
+    wsproto_asyncio._speedups: {
+        "SocketTraffic": "traffic",
+        "Pause": "waiting",
+        "Waiting": "waiting",
+        "accept": "leaves",
+    },
     wsproto_sockets._speedups: {"LinkTraffic": "traffic"},
 }
 LEAVES: Final = [f"{package.__name__}.leaves_{twin}" for package in HOT_CODE for twin in ("py", "c")]

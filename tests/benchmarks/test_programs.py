@@ -30,7 +30,7 @@ def measured(program: str, folder: Path, *options: str) -> dict[str, Any]:
     report: dict[str, Any] = json.loads((folder / f"{program}.json").read_text(encoding="utf-8"))
     assert report["failures"] == [], done.stderr
     assert report["benchmark"] == program
-    assert {"platform", "processor", "python", "versions"} <= report["machine"].keys()
+    assert {"platform", "processor", "congestion_control", "python", "versions"} <= report["machine"].keys()
     with (folder / f"{program}.csv").open(encoding="utf-8", newline="") as file:
         assert [row["case"] for row in csv.DictReader(file)] == [item["case"] for item in report["figures"]]
     assert all(value > 0 for item in report["figures"] for value in item["values"])

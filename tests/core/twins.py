@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from tests.hot_code import needs_build
 from wsproto_core._config import Limits
 from wsproto_core._speedups import (
+    Allowing,
     Delivery,
     FrameDecoder,
     FrameQueue,
     Gathering,
     Inbox,
     Standing,
+    Timing,
     codec_py,
     frames_py,
     inbox_py,
@@ -83,7 +85,11 @@ class Twin:
     inflating: Any  # the class, of which permessage-deflate is made
     traffic: Any  # the class, of which engines are made
     standing: type[Standing]
+    timing: type[Timing]
+    allowing: type[Allowing]
     link: Any  # the class, of which links are made
+    outlet: Any  # the class, of which transports are made
+    waiters: Any  # the class, of which those who wait are made
     delivery: type[Delivery]
     gathering: type[Gathering]
     messages: Callable[[Any, Any, Any], Asking]
@@ -115,8 +121,10 @@ class Twin:
         engine._decoder = self.codec(masked=True, receive=Receive.MESSAGES, limits=Limits())
         engine._is_plain = True
         engine.is_followed = is_followed
-        engine._control_rate = SimpleNamespace(is_spent=False)
-        engine._timers = SimpleNamespace(next_deadline=61.0)
+        engine._control_rate = self.allowing()
+        engine._control_rate.is_spent = False
+        engine._timers = self.timing()
+        engine._timers.next_deadline = 61.0
         engine._inbox = self.inbox(1000)
         return engine
 
@@ -129,7 +137,11 @@ def in_python() -> Twin:
         inflating_py.Inflating,
         traffic_py.Traffic,
         traffic_py.Standing,
+        traffic_py.Timing,
+        traffic_py.Allowing,
         link_py.LinkBase,
+        link_py.Outlet,
+        link_py.WaitersBase,
         link_py.Delivery,
         link_py.Gathering,
         messages_py.Messages,
@@ -157,7 +169,11 @@ def compiled() -> Twin:
         inflating_c.Inflating,
         traffic_c.Traffic,
         traffic_c.Standing,
+        traffic_c.Timing,
+        traffic_c.Allowing,
         link_c.LinkBase,
+        link_c.Outlet,
+        link_c.WaitersBase,
         link_c.Delivery,
         link_c.Gathering,
         messages_c.Messages,

@@ -28,7 +28,7 @@ from wsproto_core import (
     Violation,
     prometheus_text,
 )
-from wsproto_core._driver.statistics import RoundTrips
+from wsproto_core._driver.statistics import RoundTrips, include
 from wsproto_core._driver.tally import Clients
 
 durations = st.floats(min_value=0, max_value=100_000)
@@ -48,7 +48,11 @@ class Counted:
 
     @property
     def engine(self) -> Any:
-        return SimpleNamespace(should_abort=self.should_abort, bytes_queued=self.bytes_queued)
+        return SimpleNamespace(
+            should_abort=self.should_abort,
+            bytes_queued=self.bytes_queued,
+            count_into=lambda total: include(total, self.statistics),
+        )
 
 
 def trips(*seconds: float) -> Latency | None:

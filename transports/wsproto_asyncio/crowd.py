@@ -15,7 +15,6 @@ import asyncio
 import select
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from contextvars import Context, copy_context
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -52,15 +51,19 @@ class Crowd:
     Who is called may find that the socket is not ready: its number was another one's when the system was asked.
     """
 
-    __slots__ = ("_asked", "_epoll", "_loop", "_readers", "_writers", "call_exception_handler", "call_soon", "due")
+    __slots__ = (
+        "_asked", "_calls", "_epoll", "_is_looking", "_loop", "_readers", "_writers", "call_exception_handler", "due",
+    )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         #: The loop's own.
-        self.call_soon: Callable[..., Any] = loop.call_soon
         self.call_exception_handler: Callable[..., Any] = loop.call_exception_handler
         #: Who is to be flushed once all who can be read now have been.
         self.due: deque[Flushable] = deque()
+        # Who is to be called soon: behind those who are called now, or in the next turn of the loop.
+        self._calls: deque[tuple[Context, Callable[..., Any], tuple[Any, ...]]] = deque()
+        self._is_looking = False
         self._epoll = select.epoll()
         self._readers: _Callbacks = {}
         self._writers: _Callbacks = {}
@@ -94,6 +97,14 @@ class Crowd:
         del self._writers[fd]
         self._ask(fd, self._asked[fd] & ~select.EPOLLOUT)
 
+    def call_soon(self, callback: Callable[..., Any], /, *arguments: Any) -> None:
+        """Call ``callback``, in a copy of this context, once all who are called now have been, or in the next turn of
+        the loop. It takes a handle of the loop's for all such calls at most.
+        """
+        if not (self._is_looking or self._calls):
+            self._loop.call_soon(self._call_all)
+        self._calls.append((copy_context(), callback, arguments))
+
     def flush(self) -> None:
         """Flush all who are due."""
         while self.due:
@@ -118,17 +129,24 @@ class Crowd:
             self._asked[fd] = wanted
 
     def _forget(self, fd: int) -> None:
-        with suppress(OSError):  # the socket was closed behind our back
+        try:
             self._epoll.unregister(fd)
+        except OSError:
+            pass  # the socket was closed behind our back
         del self._asked[fd]
         if not self._asked:
             self._loop.remove_reader(self)
 
     def _look(self) -> None:
         """Call everybody who can go on, once."""
-        for _ in range(0, len(self._asked), _AT_ONCE):
-            if self._call_some() < _AT_ONCE:
-                return
+        self._is_looking = True
+        try:
+            for _ in range(0, len(self._asked), _AT_ONCE):
+                if self._call_some() < _AT_ONCE:
+                    break
+        finally:
+            self._is_looking = False
+            self._call_all()
 
     def _call_some(self) -> int:
         """Call some who can go on, others than the last time; return how many these were."""
@@ -142,3 +160,16 @@ class Crowd:
                 found[0].run(found[1])
         self.flush()
         return len(events)
+
+    def _call_all(self) -> None:
+        """Call all who are to be called soon."""
+        try:
+            while self._calls:
+                context, callback, arguments = self._calls.popleft()
+                try:
+                    context.run(callback, *arguments)
+                except Exception as error:
+                    self.call_exception_handler({"message": f"Exception in callback {callback!r}", "exception": error})
+        finally:
+            if self._calls:  # somebody wants the program to end; if it goes on, so do the others
+                self._loop.call_soon(self._call_all)

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl as tls
 from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextvars import copy_context
 from functools import partial
 from types import MethodType
 from typing import Any, Final, Generic, TypeVar, cast
@@ -94,7 +95,9 @@ class _Door(Generic[_P]):
         for sock, address in newcomers:
             try:
                 peer = self._take_in(sock, address, since, are_few=are_few)
-            except Exception as error:  # the application's, or the system's, which knows no address of what broke
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # the application's, or the system's, which knows no address of what broke
                 Link.log.error("a connection from %s was dropped", address, exc_info=error)
                 sock.close()
                 continue
@@ -130,10 +133,11 @@ class _Door(Generic[_P]):
 
     def _begin(self, peers: Sequence[_P]) -> None:
         """Let ``peers`` read, each step for all of them: what it needs is in the processor's caches by then."""
-        for peer in peers:
-            peer.link.transport.resume_reading()
-        for peer in peers:
-            peer.link.begin()
+        steps = [(copy_context().run, peer.link) for peer in peers]  # what a listener sets there, no other one sees
+        for run, link in steps:
+            run(link.begin)
+        for run, link in steps:
+            run(link.go_on)
         if self._crowd is not None:
             self._crowd.flush()
 
@@ -177,6 +181,7 @@ class _Door(Generic[_P]):
 
     def _introduced(self, sock: socket.socket, peer: _P, address: Any, task: asyncio.Task[Any]) -> None:
         """Also called where the task was cancelled before it began."""
+        self._server.forget(task)
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None:
             return

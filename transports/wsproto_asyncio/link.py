@@ -12,7 +12,7 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, Final, TypeAlias, TypeVar, cast
 
-from wsproto_core import ByteEngine, Event, LinkBase, Log, PreparedMessage, Work
+from wsproto_core import ByteEngine, Delivery, Event, Gathering, LinkBase, Log, Outlet, PreparedMessage, Work
 
 from .crowd import Crowd
 from .stream import SocketTransport, memory
@@ -31,12 +31,8 @@ _Transport: TypeAlias = asyncio.Transport | SocketTransport
 _HAS_VECTORED_WRITES: Final = hasattr(os, "writev")  # Windows does not
 
 
-def _to_nobody(_: Sequence[Event]) -> None:
-    """Nothing is told behind the end."""
-
-
 class Link(LinkBase, asyncio.BufferedProtocol):
-    """Carries bytes between a transport and ``engine``, and hands every batch of events to ``deliver``."""
+    """Carries bytes between a transport and ``engine``, and hands every batch of events to ``intake``."""
 
     __slots__ = (
         "__weakref__",
@@ -56,11 +52,12 @@ class Link(LinkBase, asyncio.BufferedProtocol):
     log: ClassVar[Log] = logging.getLogger("wsproto_asyncio")
     #: The loop's transport, or our own; ``None`` before there is one.
     transport: Any
+    outlet: Outlet | None  # again, for pyright's check of public types
     waiters: Waiters
 
-    def __init__(self, engine: ByteEngine, deliver: Callable[[Sequence[Event]], None]) -> None:
+    def __init__(self, engine: ByteEngine, intake: Delivery | Gathering) -> None:
         self._loop = asyncio.get_running_loop()
-        super().__init__(engine, deliver, clock_of(self._loop), Waiters())
+        super().__init__(engine, intake, clock_of(self._loop), Waiters())
         engine.offload()
         #: Called when the transport is there, and once it is gone.
         self.on_made: Callable[[], None] | None = None
@@ -90,15 +87,20 @@ class Link(LinkBase, asyncio.BufferedProtocol):
         self._after_input([])
 
     def be_carried_by(self, transport: SocketTransport, crowd: Crowd | None) -> None:
-        """The same, for a transport of our own, which does not read yet: :meth:`begin`. It is one of ``crowd``."""
-        self.transport = transport
+        """The same, for a transport of our own, which does not read before :meth:`begin`. It is one of ``crowd``."""
+        self.transport = self.outlet = transport
         self._due = None if crowd is None else crowd.due
         self.local_address, self.remote_address = transport.addresses
 
     def begin(self) -> None:
-        """Let the transport, one of our own, read."""
-        if not self.transport.start():  # else something was there at once, and has been dealt with
+        """Take what is there at once."""
+        if not self.transport.read_now():  # else something was, and has been dealt with
             self.flush()
+
+    def go_on(self) -> None:
+        """Read whatever comes, if more is wanted: in a copy of this context."""
+        if self._is_reading:
+            self.transport.resume_reading()
 
     def take_over(self, transport: asyncio.Transport) -> None:
         """Carry on with a transport that another protocol has opened."""
@@ -128,7 +130,7 @@ class Link(LinkBase, asyncio.BufferedProtocol):
         on_lost, self.on_lost = self.on_lost, None
         if on_lost is not None:
             on_lost()
-        self._deliver = _to_nobody  # who holds this link, and is free without a garbage collection now
+        self.tell_nobody()
 
     def pause_writing(self) -> None:
         self._backlog = self._written_but_unsent()
@@ -152,7 +154,7 @@ class Link(LinkBase, asyncio.BufferedProtocol):
     def _after_input(self, events: Sequence[Event]) -> None:
         if events:
             self._flush_is_due = True  # as in data_received()
-            self._deliver(events)
+            self._intake.deliver(events)
         self.flush()
         self.waiters.wake()
 

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 from wsproto_core import ListenPlan
 from wsproto_net import bind_tcp, bind_udp, bind_unix
 
+from ._speedups import accept
 from .link import Link
 
 __all__ = ["Acceptor", "Newcomer", "bound_sockets", "listening_sockets"]
@@ -97,12 +98,8 @@ class Acceptor:
     def _accept_some(self) -> None:
         newcomers: list[Newcomer] = []
         try:
-            while len(newcomers) < _MAX_AT_ONCE:
-                sock, address = self._socket.accept()
-                sock.setblocking(False)
-                newcomers.append((sock, address))
-        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            pass
+            while len(newcomers) < _MAX_AT_ONCE and (newcomer := accept(self._socket)) is not None:
+                newcomers.append(newcomer)
         except OSError as error:
             self._complain(error)
             self._loop.remove_reader(self._socket)

@@ -7,7 +7,7 @@ and the :class:`Listener`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from typing import Any, ClassVar, Final, TypeVar
 
 from wsproto_core import (
@@ -47,11 +47,11 @@ class StreamPeer(AsyncPeer[_E]):
         self,
         engine: _E,
         *,
-        deliver: Callable[[Sequence[Event]], None] | None = None,
+        delivery: Delivery | None = None,
         watch: Callable[[Any, Event], None] | None = None,
     ) -> None:
         #: The binding to the transport.
-        self.link: Link = Link(engine, deliver or Gathering(engine, self).deliver)
+        self.link: Link = Link(engine, delivery or Gathering(engine, self))
         super().__init__(engine, self.link, watch=watch)
 
     @property
@@ -71,7 +71,8 @@ class StreamPeer(AsyncPeer[_E]):
         return transport
 
     def __aiter__(self) -> AsyncIterator[Message]:
-        self.check_mode(Receive.MESSAGES)
+        if not self._takes_whole_messages:
+            self.check_mode(Receive.MESSAGES)
         return Messages(self.engine, self, self.link.waiters)
 
     def send_prepared(self, message: PreparedMessage) -> None:
@@ -118,8 +119,8 @@ class WebSocket(StreamPeer[WebSocketEngine], AsyncWebSocket):
         listener: Listener | None = None,
         watch: Callable[[Any, Event], None] | None = None,
     ) -> None:
-        deliver = None if listener is None else Delivery(listener, self, _COMPLAINT).deliver
-        super().__init__(engine, deliver=deliver, watch=watch)
+        delivery = None if listener is None else Delivery(listener, self, _COMPLAINT)
+        super().__init__(engine, delivery=delivery, watch=watch)
         self._listener = listener
 
     def opened(self) -> None:

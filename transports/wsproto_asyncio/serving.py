@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from wsproto_core import AsyncListening, AsyncPeer, AsyncServer, BindFailed, ProcessRequest, Reception
 
@@ -37,13 +37,19 @@ class Server(AsyncServer[_P, AsyncListening]):
             log=Link.log,
         )
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._forget = self._tasks.discard  # one for all
 
     def spawn(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work(), name=__package__)
         self._tasks.add(task)
-        task.add_done_callback(self._forget)
         return task
+
+    def ending(self) -> None:
+        # Not by a callback of the task: that would be called a turn of the loop later, by a handle of its own.
+        self.forget(asyncio.current_task())
+
+    def forget(self, task: asyncio.Task[Any] | None) -> None:
+        """``task``, which :meth:`spawn` has started, is over, or as good as that."""
+        self._tasks.discard(cast(asyncio.Task[Any], task))
 
     async def finish(self, timeout: float | None) -> None:
         with contextlib.suppress(TimeoutError):
@@ -68,7 +74,8 @@ class Server(AsyncServer[_P, AsyncListening]):
 
     def _other_tasks(self) -> set[asyncio.Task[Any]]:
         """The running handlers and introductions, but for a handler that closes the server itself."""
-        return {task for task in self._tasks if task is not asyncio.current_task()}
+        this = asyncio.current_task()
+        return {task for task in self._tasks if task is not this and not task.done()}  # one may not even have begun
 
 
 class Serving(ABC, Generic[_P]):

@@ -105,7 +105,7 @@ class Loop(Protocol):
 class SocketTransport(SocketTraffic):
     """Carries bytes between ``sock``, which is connected and does not block, and ``reader``.
 
-    ``peername`` is the address of the other end. Reading begins with :meth:`start`. It has what an
+    ``peername`` is the address of the other end. Reading begins with :meth:`resume_reading`. It has what an
     :class:`asyncio.Transport` has, but is none by name, as those of uvloop: two bases cannot both have fields.
     """
 
@@ -136,11 +136,6 @@ class SocketTransport(SocketTraffic):
         self._queue_size = 0
         self._high = _DEFAULT_HIGH
         self._low = _DEFAULT_HIGH // 4
-
-    def start(self) -> bool:
-        """Begin to read, and look at once whether something is there; return whether it was."""
-        self.resume_reading()
-        return self._is_reading and self._readable()
 
     # --- facts --------------------------------------------------------------------------------------------------------
 
@@ -190,6 +185,10 @@ class SocketTransport(SocketTraffic):
             raise ValueError(f"high ({self._high!r}) must be >= low ({self._low!r}) must be >= 0")
 
     # --- reading ------------------------------------------------------------------------------------------------------
+
+    def read_now(self) -> bool:
+        """Look whether something is there already; return whether it was. Nobody watches for more because of this."""
+        return self._readable()
 
     def pause_reading(self) -> None:
         if self._is_reading:

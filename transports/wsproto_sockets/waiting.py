@@ -10,7 +10,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from ._speedups import Lock
+from ._speedups import Entrance
 
 if TYPE_CHECKING:
     from .stream import Stream
@@ -94,36 +94,15 @@ class Waker:
         self._outer.close()
 
 
-class Waiters:
+class Waiters(Entrance):
     """Threads that wait for something to happen. Every one tries its own attempt again."""
 
     def __init__(self) -> None:
-        #: The lock of whatever may change. A thread may take it more than once.
-        self.lock: Lock = Lock()
-        #: The same lock, which is notified of changes.
+        Entrance.__init__(self)  # by its name: what comes behind this class in a link is made otherwise
+        #: The lock, which is notified of changes.
         self.changed: threading.Condition = threading.Condition(self.lock)
         # How many wait for a change.
         self._waiting: int = 0
-        # Held by who is to go first while it waits for the lock, which is not fair: busy senders would keep it.
-        self._turnstile = threading.Lock()
-        # Whether somebody does.
-        self._is_wanted: bool = False
-
-    def come_first(self) -> None:
-        """Take the lock, ahead of those who :meth:`give_way`."""
-        if not self.lock.acquire(False):  # by its name it would take longer than the lock
-            with self._turnstile:
-                self._is_wanted = True
-                try:
-                    self.lock.acquire()
-                finally:
-                    self._is_wanted = False
-
-    def give_way(self) -> None:
-        """Let who is to come first take the lock, if it waits for it. Only for those who do not hold it."""
-        if self._is_wanted:
-            with self._turnstile:
-                pass
 
     def until(self, attempt: Callable[[], _T | None], timeout: float | None = None) -> _T:
         """The first result of ``attempt`` that is not ``None``: tried at once, and again after every change.

@@ -20,7 +20,7 @@ from .._types import Message, Receive, State, Timer
 from .arguments import check_type
 from .expansion import Decoding, Expanding
 from .flow import Encoding, Outbox
-from .statistics import Statistics, snapshot
+from .statistics import Statistics, include
 from .timers import Timers
 from .work import WORK_SIZE, Work
 
@@ -232,13 +232,18 @@ class EngineBase(Expanding):
     @property
     def statistics(self) -> Statistics:
         """What has been counted so far, as a copy."""
-        return snapshot(
-            self._controls,
-            messages_received=self._messages_received,
-            messages_sent=self._frames.messages,
-            bytes_received=self._bytes_received,
-            bytes_sent=self._frames.bytes_taken,
-        )
+        counted = Statistics()
+        self.count_into(counted)
+        return counted
+
+    def count_into(self, total: Statistics) -> None:
+        """Add to ``total`` what has been counted so far, without a copy of it."""
+        total.messages_received += self._messages_received
+        total.messages_sent += self._frames.messages
+        total.bytes_received += self._bytes_received
+        total.bytes_sent += self._frames.bytes_taken
+        if self._controls is not None:
+            include(total, self._controls)
 
     @property
     def close_report(self) -> CloseReport | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from .._protocol.sending import FIN, Outgoing, PreparedMessage, Sender, encoded
-from .._speedups import FrameQueue
+from .._speedups import Allowing, FrameQueue
 from .._types import Opcode
 from .work import Work
 
@@ -277,16 +277,15 @@ class Encoding(Work):
         self.payloads = [(encoded(self._transforms, data, final), final) for data, final in self._pieces]
 
 
-class ControlRate:
+class ControlRate(Allowing):
     """A token bucket: ``rate`` control frames a second, with bursts of as many; ``None`` for no limit."""
 
-    __slots__ = ("_checked_at", "_rate", "_tokens", "is_spent")
+    __slots__ = ("_checked_at", "_rate", "_tokens")
 
     def __init__(self, rate: int | None, now: float) -> None:
         self._rate = rate
         self._tokens = float(rate or 0)
         self._checked_at = now
-        #: Whether fewer may come than ``rate``. As long as not, there is no need to ask.
         self.is_spent = False
 
     def allowance(self, now: float) -> int | None:

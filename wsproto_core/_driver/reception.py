@@ -196,7 +196,8 @@ class AsyncReception(Reception[_A]):
     adapters.
 
     ``handler`` is called with each open connection, which is closed behind it; ``None`` where nobody waits for one.
-    ``spawn`` starts a coroutine function as a task that the server's end cancels. ``log`` is the operator's.
+    ``spawn`` starts a coroutine function as a task that the server's end cancels. ``ending`` is called in such a task,
+    as the last thing that it does. ``log`` is the operator's.
     """
 
     def __init__(
@@ -206,12 +207,14 @@ class AsyncReception(Reception[_A]):
         handler: Callable[[_A], Awaitable[None]] | None,
         process_request: ProcessRequest[_A] | None = None,
         spawn: Callable[[Callable[[], Coroutine[Any, Any, None]]], object],
+        ending: Callable[[], object] | None = None,
         log: Log,
     ) -> None:
         super().__init__(max_connections)
         self._handler = handler
         self._process_request = process_request
         self._spawn = spawn
+        self._ending = ending or _nothing
         self._log = log
         # Visitors that are being introduced, and what puts an end to it.
         self._introductions: dict[object, Callable[[], object]] = {}
@@ -293,6 +296,8 @@ class AsyncReception(Reception[_A]):
             _blame(error, partial(self._request_failed, peer))
         else:
             self._answer(peer, answer)
+        finally:
+            self._ending()
 
     def _answer(self, peer: _A, answer: Response | None) -> None:
         """Answer the request, with 500 if the application's answer or choice of subprotocol is none."""
@@ -325,6 +330,8 @@ class AsyncReception(Reception[_A]):
         else:
             if peer.state is not State.CLOSED:  # as it is behind a loop over all messages
                 peer.close_nowait()
+        finally:
+            self._ending()
 
 
 class _Places:
@@ -355,6 +362,10 @@ class _Places:
     def give_back(self, who: object) -> None:
         self._seated.discard(who)
         self._standing.discard(who)
+
+
+def _nothing() -> None:
+    """Nobody keeps books of tasks."""
 
 
 def _blame(error: BaseException, failed: Callable[[Exception], None]) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from .histogram import Histogram
 
-__all__ = ["Latency", "RoundTrips", "Statistics", "include", "snapshot"]
+__all__ = ["Latency", "RoundTrips", "Statistics", "include"]
 
 #: Percentiles look at this many of the latest round trips.
 _WINDOW: Final = 256
@@ -54,31 +54,6 @@ class Statistics:
     pings_sent: int = 0
     pongs_received: int = 0
     pongs_sent: int = 0
-
-
-def snapshot(
-    controls: Statistics | None, *, messages_received: int, messages_sent: int, bytes_received: int, bytes_sent: int
-) -> Statistics:
-    """What an engine has counted: ``controls`` are its control frames, ``None`` before any. ``replace()`` takes three
-    times as long.
-    """
-    if controls is None:
-        return Statistics(
-            messages_received=messages_received,
-            messages_sent=messages_sent,
-            bytes_received=bytes_received,
-            bytes_sent=bytes_sent,
-        )
-    return Statistics(
-        messages_received=messages_received,
-        messages_sent=messages_sent,
-        bytes_received=bytes_received,
-        bytes_sent=bytes_sent,
-        pings_received=controls.pings_received,
-        pings_sent=controls.pings_sent,
-        pongs_received=controls.pongs_received,
-        pongs_sent=controls.pongs_sent,
-    )
 
 
 def include(total: Statistics, more: Statistics) -> None:

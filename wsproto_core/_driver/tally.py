@@ -28,8 +28,6 @@ class Countable(Protocol):
     @property
     def engine(self) -> Any: ...
     @property
-    def statistics(self) -> Statistics: ...
-    @property
     def latency(self) -> Latency | None: ...
     @property
     def close_report(self) -> CloseReport | None: ...
@@ -107,7 +105,7 @@ class Tally:
     def add_traffic(self, peer: Countable) -> None:
         """Add what ``peer`` has counted up to now."""
         latency = peer.latency
-        include(self.traffic, peer.statistics)
+        peer.engine.count_into(self.traffic)
         if latency is not None:
             self.round_trips.include(RoundTripSum.of(latency))
 

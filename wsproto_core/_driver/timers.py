@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from .._speedups import Timing
 from .._types import Timer
 
 __all__ = ["Timers"]
 
 
-class Timers:
+class Timers(Timing):
     """The deadlines of one connection, in monotonic seconds."""
 
-    __slots__ = ("_deadlines", "next_deadline")
+    __slots__ = ("_deadlines",)
 
     def __init__(self) -> None:
         self._deadlines: dict[Timer, float] = {}
-        #: The earliest deadline; ``None`` if no timer is set.
-        self.next_deadline: float | None = None
+        self.next_deadline = None
 
     def set(self, timer: Timer, now: float, timeout: float | None) -> None:
         """Let ``timer`` fire ``timeout`` seconds after ``now``; ``None`` clears it."""

@@ -32,6 +32,8 @@ _VERSION: Final = "13"  # RFC 6455 §4.1, item 9
 _MULTIPLEXED: Final = frozenset({"2", "3"})
 _UPGRADE: Final = ("Upgrade", "websocket")
 _CONNECTION: Final = ("Connection", "Upgrade")
+#: Headers of the request that are told as something else as well.
+_FILLED_IN: Final = frozenset({"sec-websocket-protocol", "authorization"})
 #: Headers of the response that are made here or by whoever frames its body.
 _FRAMING: Final = frozenset({"connection", "content-length", "transfer-encoding"})
 
@@ -61,8 +63,11 @@ def judge(request: Request, policy: ServerPolicy) -> Request:
 
 
 def judge_ordinary(request: Request, values: Values, policy: ServerPolicy) -> Request:
-    """The same, of a GET by HTTP/1.1 that is within the limits; ``values`` are those of its headers."""
-    return _filled_in(request, values, _wrong_wish(request, values, policy))
+    """The same, of a fresh GET by HTTP/1.1 that is within the limits; ``values`` are those of its headers."""
+    finding = _wrong_wish(request, values, policy)
+    if finding is None and _FILLED_IN.isdisjoint(values):
+        return request  # nearly always: nothing is to be filled in
+    return _filled_in(request, values, finding)
 
 
 def accept(
@@ -155,12 +160,13 @@ def _wrong_line(request: Request) -> Finding:
 
 def _wrong_wish(request: Request, values: Values, policy: ServerPolicy) -> Finding:
     """What is wrong with the headers, or with what they ask for."""
+    is_multiplexed = _is_multiplexed(request)
     return (
         _wrong_host(values, policy)
-        or (_no_extended_connect(request) if _is_multiplexed(request) else _no_upgrade(values))
+        or (_no_extended_connect(request) if is_multiplexed else _no_upgrade(values))
         or _request_body(values)
         or _wrong_version(values)
-        or (None if _is_multiplexed(request) else _wrong_key(values))  # RFC 8441 §5: the key is not used
+        or (None if is_multiplexed else _wrong_key(values))  # RFC 8441 §5: the key is not used
         or _malformed_offer(values)
         or _strange_origin(values, policy)
     )
@@ -242,9 +248,6 @@ def _filled_in(request: Request, values: Values, finding: Finding) -> Request:
     violation, detail = finding or (None, "")
     subprotocols = _readable_subprotocols(values.get("sec-websocket-protocol", ()))
     credentials = credentials_from(values.get("authorization", ()))
-    judged = (subprotocols, credentials, violation, detail)
-    if judged == (request.subprotocols, request.credentials, request.violation, request.detail):
-        return request  # nearly always: nothing was to be filled in
     return Request(  # not replace(), which takes three times as long
         method=request.method,
         target=request.target,

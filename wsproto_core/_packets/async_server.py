@@ -99,7 +99,12 @@ class AsyncServer(ABC, ServerFacts[_AL], Generic[_A, _AL]):
         super().__init__()
         #: Who gets in.
         self.reception: AsyncReception[_A] = AsyncReception(
-            max_connections, handler=handler, process_request=process_request, spawn=self.spawn, log=log
+            max_connections,
+            handler=handler,
+            process_request=process_request,
+            spawn=self.spawn,
+            ending=self.ending,
+            log=log,
         )
         self._is_closed = is_closed
 
@@ -150,7 +155,10 @@ class AsyncServer(ABC, ServerFacts[_AL], Generic[_A, _AL]):
 
     @abstractmethod
     def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> object:
-        """Run ``work``, up to the server's end at the latest."""
+        """Run ``work``, up to the server's end at the latest. The last that it does is to call :meth:`ending`."""
+
+    def ending(self) -> None:
+        """Where the runtime does not keep books of its tasks: the one that calls this is about to end."""
 
     @abstractmethod
     async def finish(self, timeout: float | None) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from .._codes import CloseCode
 from .._config import Limits, Timeouts
-from .._driver.statistics import Latency
+from .._driver.statistics import Latency, Statistics, include
 from .._driver.waiting import WaitingMessages
 from .._errors import LocalProtocolError, MessageTooLarge
 from .._events import CloseReport, Event
@@ -330,6 +330,10 @@ class DatagramPeer(DatagramSession):
             jitter=seen.jitter,
             queue_drops=0 if self._waiting is None else self._waiting.dropped,
         )
+
+    def count_into(self, total: Statistics) -> None:
+        """Add to ``total`` what every kind of connection counts, so far."""
+        include(total, self._statistics)
 
     @property
     def close_report(self) -> CloseReport | None:

@@ -14,6 +14,7 @@ from typing import Final
 
 __all__ = [
     "IS_COMPILED",
+    "Allowing",
     "Delivery",
     "FrameBuffer",
     "FrameDecoder",
@@ -23,8 +24,11 @@ __all__ = [
     "Inflating",
     "LinkBase",
     "Messages",
+    "Outlet",
     "Standing",
+    "Timing",
     "Traffic",
+    "WaitersBase",
     "apply_mask",
     "complete_utf8",
     "memory_of",
@@ -41,15 +45,15 @@ if IS_COMPILED:
     from .inbox_c import Inbox
     from .inflating_c import Inflating
     from .leaves_c import FrameBuffer, apply_mask, complete_utf8, memory_of, ordinary_head, utf8_of
-    from .link_c import Delivery, Gathering, LinkBase
+    from .link_c import Delivery, Gathering, LinkBase, Outlet, WaitersBase
     from .messages_c import Messages
-    from .traffic_c import Standing, Traffic
+    from .traffic_c import Allowing, Standing, Timing, Traffic
 else:
     from .codec_py import FrameDecoder
     from .frames_py import FrameQueue
     from .inbox_py import Inbox
     from .inflating_py import Inflating
     from .leaves_py import FrameBuffer, apply_mask, complete_utf8, memory_of, ordinary_head, utf8_of
-    from .link_py import Delivery, Gathering, LinkBase
+    from .link_py import Delivery, Gathering, LinkBase, Outlet, WaitersBase
     from .messages_py import Messages
-    from .traffic_py import Standing, Traffic
+    from .traffic_py import Allowing, Standing, Timing, Traffic

@@ -150,12 +150,10 @@ class FrameQueue:
 
     def take(self) -> list[bytes | memoryview]:
         """Everything that is queued, as buffers for one vectored write; empty when there is nothing."""
-        if not self.size:
-            return []
+        only = self.take_only()
+        if only is not None:
+            return [only] if only else []  # and keep our own list: a new one would outlive this message
         self.bytes_taken += self.size
-        if not self._whole and not self._ahead.size:
-            self.size = 0
-            return [self._last.take()]  # and keep our own list: a new one would outlive this message
         self._seal()
         buffers: list[bytes | memoryview] = self._whole
         if self._ahead.size:
@@ -164,6 +162,16 @@ class FrameQueue:
             buffers = [b"".join(buffers)]
         self.discard()
         return buffers
+
+    def take_only(self) -> bytes | None:
+        """Everything that is queued, if it is in one buffer, as nearly always; empty when there is nothing. Where it is
+        in more than one, ``None``, and nothing is taken.
+        """
+        if self._whole or self._ahead.size:
+            return None
+        self.bytes_taken += self.size
+        self.size = 0
+        return self._last.take()
 
     def discard(self) -> None:
         """Drop everything."""

@@ -1,6 +1,6 @@
 """C types for what links begin with: compiled with them, ``link_py.py`` becomes ``link_c``.
 
-One class is not final: a link is a :class:`LinkBase`.
+None is final: a link is a :class:`LinkBase`, and a transport is an :class:`Outlet`.
 """
 
 cimport cython
@@ -8,33 +8,48 @@ cimport cython
 from .traffic_c cimport Traffic
 
 
+cdef class Intake:
+    cdef _take(self, events)
+
+
+cdef class Outlet:
+    cdef bint put(self, data) except -1
+
+
+cdef class WaitersBase:
+    cdef rouse(self)
+    cdef place(self)
+
+
 cdef class LinkBase:
     cdef public Traffic engine
-    cdef public object transport, waiters
+    cdef public Outlet outlet
+    cdef public WaitersBase waiters
+    cdef public object transport
     cdef public bint is_lost, _flush_is_due, _is_reading
     cdef public double _fires_at
-    cdef public object _backlog, _clock, _deliver, _due, _timer
+    cdef public Intake _intake
+    cdef public object _backlog, _clock, _due, _timer
 
     @cython.locals(events=list)
     cpdef data_received(self, data)
     cpdef flush_soon(self)
     @cython.locals(engine=Traffic)
     cpdef flush(self)
-    @cython.locals(engine=Traffic, buffers=list)
+    @cython.locals(engine=Traffic, buffers=list, only=bytes)
     cdef bint _write(self) except -1
+    cdef bint _put(self, buffer) except -1
 
 
-@cython.final
-cdef class Delivery:
+cdef class Delivery(Intake):
     cdef object _complaint, _listener, _peer
 
-    cpdef deliver(self, events)
+    cdef _take(self, events)
 
 
-@cython.final
-cdef class Gathering:
+cdef class Gathering(Intake):
     cdef Traffic _engine
     cdef object _peer
 
     @cython.locals(engine=Traffic)
-    cpdef deliver(self, events)
+    cdef _take(self, events)

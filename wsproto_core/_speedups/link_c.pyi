@@ -1,3 +1,3 @@
-from .link_py import Delivery, Gathering, LinkBase
+from .link_py import Delivery, Gathering, Intake, LinkBase, Outlet, WaitersBase
 
-__all__ = ["Delivery", "Gathering", "LinkBase"]
+__all__ = ["Delivery", "Gathering", "Intake", "LinkBase", "Outlet", "WaitersBase"]

@@ -2,8 +2,8 @@
 """The link between a transport and an engine: what every read and every flush does, on every runtime.
 
 :class:`LinkBase` is what the link of an adapter begins with. It does what there is to do while messages flow, and
-leaves everything else to the adapter: it calls what it was given, and knows no runtime. What it may be given for events
-is a :class:`Delivery` where methods are told of messages, and a :class:`Gathering` where messages are asked for.
+leaves everything else to the adapter: it calls what it was given, and knows no runtime. What it is given for events is
+a :class:`Delivery` where methods are told of messages, and a :class:`Gathering` where messages are asked for.
 
 This file runs in Python and, compiled with the C types of ``link_c.pxd``, as ``link_c``. What is called for every
 message takes what it is given by its place only: compiled, nothing is looked for then.
@@ -25,33 +25,94 @@ if TYPE_CHECKING:
     from .._events import Event
     from .._types import Buffer, Message
 
-__all__ = ["Delivery", "Gathering", "LinkBase"]
+__all__ = ["Delivery", "Gathering", "Intake", "LinkBase", "Outlet", "WaitersBase"]
+
+
+class Intake:
+    """What a link hands events to. This one tells nobody."""
+
+    __slots__ = ()
+
+    def deliver(self, events: Sequence[Event], /) -> None:
+        """Take a batch of an engine's events."""
+        self._take(events)
+
+    def _take(self, events: Sequence[Event]) -> None:
+        """What :meth:`deliver` does, as C calls it."""
+
+
+class Outlet:
+    """A transport of an adapter's own, which a link that is compiled calls without looking for anything. For authors of
+    adapters.
+    """
+
+    __slots__ = ()
+
+    def put(self, data: bytes | memoryview, /) -> bool:
+        """Write ``data`` unless this is closing; return whether it was written."""
+        if self.is_closing():
+            return False
+        self.write(data)
+        return True
+
+    @abstractmethod
+    def is_closing(self, /) -> bool:
+        """Whether it is over, or about to be."""
+
+    @abstractmethod
+    def write(self, data: bytes | memoryview, /) -> None:
+        """Send ``data``, which must not change any more."""
+
+
+class WaitersBase:
+    """Who waits for input, as a link and :class:`Messages` know them: where all is compiled, nothing is looked for. For
+    authors of adapters.
+    """
+
+    __slots__ = ()
+
+    def rouse(self) -> None:
+        """Events have come: :meth:`wake_at_once`, if anybody waits."""
+        self.wake_at_once()
+
+    def place(self) -> object:
+        """Somebody is to wait: :meth:`pause`."""
+        return self.pause()
+
+    @abstractmethod
+    def wake_at_once(self) -> None:
+        """Let everybody look again, and do what they have to do, before this returns."""
+
+    @abstractmethod
+    def pause(self) -> object:
+        """What a coroutine yields to wait."""
 
 
 class LinkBase:
-    """Carries bytes between a transport and ``engine``, and hands every batch of events to ``deliver``. For authors of
+    """Carries bytes between a transport and ``engine``, and hands every batch of events to ``intake``. For authors of
     adapters.
 
-    ``clock`` tells the engine's time. ``waiters`` has as its length how many wait for input, and ``wake_at_once()``,
-    which lets all of them look again, and do what they have to do, before it returns. ``transport``, once there is one,
-    has ``write(data)`` and ``is_closing()``.
+    ``clock`` tells the engine's time, and ``waiters`` are woken by events. ``transport``, once there is one, has
+    ``write(data)`` and ``is_closing()``; ``outlet`` is the same one, if it is an :class:`Outlet`.
     """
 
     __slots__ = (
         "_backlog",
         "_clock",
-        "_deliver",
         "_due",
         "_fires_at",
         "_flush_is_due",
+        "_intake",
         "_is_reading",
         "_timer",
         "engine",
         "is_lost",
+        "outlet",
         "transport",
         "waiters",
     )
 
+    outlet: Outlet | None
     # Of types that only an adapter knows.
     engine: Any
     transport: Any
@@ -59,17 +120,16 @@ class LinkBase:
     _timer: Any
     _due: Any
 
-    def __init__(
-        self, engine: Any, deliver: Callable[[Sequence[Event]], None], clock: Callable[[], float], waiters: Any
-    ) -> None:
+    def __init__(self, engine: Any, intake: Intake, clock: Callable[[], float], waiters: WaitersBase) -> None:
         #: The engine, which is a :class:`Traffic`.
         self.engine = engine
         #: The transport; ``None`` before there is one.
         self.transport = None
+        self.outlet = None
         #: Whether the transport is gone: then nothing is written any more.
         self.is_lost: bool = False
         self._clock = clock
-        self._deliver = deliver
+        self._intake = intake
         #: Who waits for input.
         self.waiters = waiters
         # Whether the transport is read, as far as the engine has been asked.
@@ -83,6 +143,10 @@ class LinkBase:
         # Bytes in the transport when it asked to pause; ``None`` while it takes more.
         self._backlog: int | None = None
 
+    def tell_nobody(self) -> None:
+        """Let go of whom events were handed to: who holds this link is free without a garbage collection then."""
+        self._intake = Intake()
+
     def now(self) -> float:
         """The engine's clock."""
         return self._clock()
@@ -94,9 +158,8 @@ class LinkBase:
         events = engine.receive_data(data, now) if engine.is_followed else Traffic.receive_data(engine, data, now)
         if events:
             self._flush_is_due = True  # what the events provoke leaves in one write, below
-            self._deliver(events)
-            if self.waiters:
-                self.waiters.wake_at_once()
+            self._intake._take(events)  # pyright: ignore[reportPrivateUsage]  # as C knows it
+            self.waiters.rouse()
         if self._due is None:
             LinkBase.flush(self)
         else:
@@ -130,17 +193,30 @@ class LinkBase:
 
     def _write(self) -> bool:
         """Write what the engine has to say, as far as the transport takes more; return whether it may go on."""
-        transport, engine = self.transport, self.engine
+        engine = self.engine
         while self._backlog is None:
+            if not engine.is_followed:
+                only = Traffic._take_only(engine)  # pyright: ignore[reportPrivateUsage]  # as C knows it
+                if only is not None:
+                    return not only or self._put(only)
             buffers = engine.data_to_send() if engine.is_followed else Traffic.data_to_send(engine)
             if not buffers:
                 break
             if len(buffers) > 1:
                 buffers = self._write_at_once(buffers)
             for buffer in buffers:  # one by one: on CPython 3.12 and 3.13 asyncio's writelines() never asks to pause
-                if transport.is_closing():  # it broke: asyncio complains of who goes on writing
+                if not self._put(buffer):
                     return False
-                transport.write(buffer)
+        return True
+
+    def _put(self, buffer: bytes | memoryview) -> bool:
+        """Hand ``buffer`` to the transport, unless that is closing; return whether it has got it."""
+        if self.outlet is not None:
+            return self.outlet.put(buffer)
+        transport = self.transport
+        if transport.is_closing():  # it broke: asyncio complains of who goes on writing
+            return False
+        transport.write(buffer)
         return True
 
     # --- what else there is, for the adapter --------------------------------------------------------------------------
@@ -166,7 +242,7 @@ class LinkBase:
         """Let no timer fire."""
 
 
-class Delivery:
+class Delivery(Intake):
     """Hands each message of a batch to ``listener.received(peer, message)``, and each other event to ``peer.note()``.
     For authors of adapters.
 
@@ -178,8 +254,7 @@ class Delivery:
     def __init__(self, listener: _Listener, peer: _Told, complaint: str) -> None:
         self._listener, self._peer, self._complaint = listener, peer, complaint
 
-    def deliver(self, events: Sequence[Event], /) -> None:
-        """Take a batch of an engine's events."""
+    def _take(self, events: Sequence[Event]) -> None:
         for event in events:
             if not (isinstance(event, (str, bytes)) or isinstance(event, Fragment)):  # noqa: SIM101  # looked up only then
                 self._peer.note(event)
@@ -190,7 +265,7 @@ class Delivery:
                 self._peer.fail(error, self._complaint)
 
 
-class Gathering:
+class Gathering(Intake):
     """Moves the messages of a batch into the inbox of ``engine``, and hands each other event to ``peer.note()``. For
     authors of adapters.
     """
@@ -200,8 +275,7 @@ class Gathering:
     def __init__(self, engine: Any, peer: _Told) -> None:
         self._engine, self._peer = engine, peer
 
-    def deliver(self, events: Sequence[Event]) -> None:
-        """Take a batch of the engine's events."""
+    def _take(self, events: Sequence[Event]) -> None:
         engine = self._engine
         for event in engine.gather(events) if engine.is_followed else Traffic.gather(engine, events):
             self._peer.note(event)

@@ -2,6 +2,7 @@
 
 cimport cython
 
+from .link_c cimport WaitersBase
 from .traffic_c cimport Traffic
 
 __all__ = ["Messages"]
@@ -15,10 +16,11 @@ cdef class Messages:
     """The messages of a connection, for ``async for``. Nothing is made for a message, or for a wait."""
 
     cdef Traffic _engine
-    cdef object _peer, _link
+    cdef WaitersBase _waiters
+    cdef object _peer
 
-    def __init__(self, engine, peer, link):
-        self._engine, self._peer, self._link = engine, peer, link
+    def __init__(self, engine, peer, waiters):
+        self._engine, self._peer, self._waiters = engine, peer, waiters
 
     def __aiter__(self):
         return self
@@ -39,6 +41,6 @@ cdef class Messages:
             if not (engine.is_flowing if engine.is_followed else Traffic._flows(engine)):
                 message = self._peer.take_next()
             if message is None:
-                return self._link.pause()
+                return self._waiters.place()
         PyErr_SetObject(StopIteration, message)  # as it is: with a traceback it would cost more than all the rest
         raise StopIteration

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from .._events import Fragment
     from .._types import Message
+    from .link_py import WaitersBase
 
 __all__ = ["Messages"]
 
@@ -23,15 +24,15 @@ class Messages:
     do. For authors of adapters.
 
     What ``engine`` has at hand comes first; then, unless it is flowing, what ``peer`` gives, or raises:
-    :exc:`StopAsyncIteration` at the end. While there is nothing it yields what ``link`` says, and tries again when it
+    :exc:`StopAsyncIteration` at the end. While there is nothing it yields what ``waiters`` say, and tries again when it
     is resumed. It holds no message and no state, so any number of tasks may share one, and nothing is made for a
     message or a wait.
     """
 
-    __slots__ = ("_engine", "_link", "_peer")
+    __slots__ = ("_engine", "_peer", "_waiters")
 
-    def __init__(self, engine: _Source, peer: _Taker, link: _Place) -> None:
-        self._engine, self._peer, self._link = engine, peer, link
+    def __init__(self, engine: _Source, peer: _Taker, waiters: WaitersBase) -> None:
+        self._engine, self._peer, self._waiters = engine, peer, waiters
 
     def __aiter__(self) -> Self:
         return self
@@ -51,7 +52,7 @@ class Messages:
         if message is None:
             message = None if engine.is_flowing else self._peer.take_next()
             if message is None:
-                return self._link.pause()
+                return self._waiters.place()
         raise StopIteration(message)
 
 
@@ -63,7 +64,3 @@ class _Source(Protocol):
 
 class _Taker(Protocol):
     def take_next(self) -> Message | Fragment | None: ...
-
-
-class _Place(Protocol):
-    def pause(self) -> object: ...

@@ -1,3 +1,3 @@
-from .traffic_py import Standing, Traffic
+from .traffic_py import Allowing, Standing, Timing, Traffic
 
-__all__ = ["Standing", "Traffic"]
+__all__ = ["Allowing", "Standing", "Timing", "Traffic"]

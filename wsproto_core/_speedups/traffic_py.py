@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .._events import Event, Fragment
     from .._types import Buffer, Message
 
-__all__ = ["Standing", "Traffic"]
+__all__ = ["Allowing", "Standing", "Timing", "Traffic"]
 
 
 class Standing:
@@ -40,6 +40,24 @@ class Standing:
     may_send: bool
     #: Whether a close frame waits for the application to deal with what came before.
     owes_close_frame: bool
+
+
+class Timing:
+    """When something is due, in monotonic seconds. Whoever sets timers keeps this up to date."""
+
+    __slots__ = ("next_deadline",)
+
+    #: The earliest deadline; ``None`` if no timer is set.
+    next_deadline: float | None
+
+
+class Allowing:
+    """How much of something may come. Whoever counts it keeps this up to date."""
+
+    __slots__ = ("is_spent",)
+
+    #: Whether less may come than ever. As long as not, there is no need to ask.
+    is_spent: bool
 
 
 class Traffic:
@@ -69,8 +87,9 @@ class Traffic:
 
     # What is seldom asked here is of a type that is known only above.
     _backlog: Any
-    _control_rate: Any
     _outbox: Any
+    # Of more than is asked here.
+    _control_rate: Any
     _timers: Any
 
     def __init__(self, standing: Standing, frames: FrameQueue, now: float) -> None:
@@ -148,8 +167,8 @@ class Traffic:
         """
         if self._undelivered or (self._backlog is not None and self._batch_is_due()):
             return self._now
-        deadline: float | None = self._timers.next_deadline
-        return deadline
+        timers: Timing = self._timers
+        return timers.next_deadline
 
     @property
     def is_flowing(self) -> bool:
@@ -169,6 +188,14 @@ class Traffic:
         if not self._standing.is_open or (self._inbox is not None and not self._inbox.has_room):
             return False
         return self._backlog is None or not (self._backlog or self._outbox.encoding is not None)
+
+    def _take_only(self) -> bytes | None:
+        """All that :meth:`data_to_send` gives until it is empty, if that is one buffer, or nothing. Else ``None``, and
+        nothing is taken. For links, which need no list then.
+        """
+        if self._standing.owes_close_frame or not self._frames.is_direct:
+            return None
+        return self._frames.take_only()
 
     def _decode_frames(self, data: Buffer) -> list[Event]:
         """What ``data`` holds, dealt with."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.core.packets.kit import START, at_once, entropy_of
 from tests.core.packets.link import Seen
 from wsproto_core._config import Limits, Timeouts
+from wsproto_core._driver.statistics import Statistics
 from wsproto_core._errors import ConnectionClosedError, ConnectionClosedOK, LocalProtocolError, OutboxFull
 from wsproto_core._events import Accepted, Closed, CloseReport, Ping, Pong
 from wsproto_core._packets.datagram import DatagramPeer
@@ -65,6 +66,9 @@ def test_a_message_is_a_datagram(codec: DatagramCodec) -> None:
     assert left.data_to_send() == []
     assert left.statistics.messages_sent == right.statistics.messages_received == 3
     assert left.statistics.bytes_sent == right.statistics.bytes_received == (8 if codec is PLAIN else 8 + 3 * 9)
+    total = Statistics(messages_sent=1)
+    left.count_into(total)
+    assert total.messages_sent == 4
 
 
 def test_plain_datagrams_carry_nothing_else() -> None:

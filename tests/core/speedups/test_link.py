@@ -29,15 +29,17 @@ class Transport:
         self.written.append(bytes(data))
 
 
-class Waiters(list[str]):
+def waiters_of(twin: Twin, calls: list[object]) -> Any:
     """Some who wait, and note when they are woken."""
 
-    def __init__(self, calls: list[object]) -> None:
-        super().__init__()
-        self._calls = calls
+    class Waiters(twin.waiters):  # type: ignore[name-defined,misc]  # one of two
+        def __init__(self) -> None:
+            self.who: list[str] = []
 
-    def wake_at_once(self) -> None:
-        self._calls.append("wake")
+        def wake_at_once(self) -> None:
+            calls.extend("wake" for _ in self.who)
+
+    return Waiters()
 
 
 @pytest.fixture(params=["alone", "followed"])
@@ -54,13 +56,16 @@ def link(twin: Twin, engine: Any) -> Any:
         def __init__(self) -> None:
             self.calls: list[object] = []
             self.goes_on = True
-            super().__init__(engine, self.deliver, lambda: NOW, Waiters(self.calls))
+            super().__init__(engine, twin.delivery(self, self, ""), lambda: NOW, waiters_of(twin, self.calls))
             self.transport = Transport()
             self.answer: Callable[[], object] = lambda: None
 
-        def deliver(self, events: list[Any]) -> None:
-            self.calls.append(events)
+        def received(self, _: object, message: object) -> None:
+            self.calls.append(message)
             self.answer()
+
+        def note(self, event: object) -> None:
+            self.calls.append(("note", event))
 
         def _flush_later(self) -> None:
             self.calls.append("flush later")
@@ -97,17 +102,17 @@ def test_what_is_read_is_delivered_and_what_it_provokes_leaves_in_one_write(link
 
     link.answer = answer
     link.data_received(HELLO)
-    assert link.calls == [["hello"]]
+    assert link.calls == ["hello"]
     assert link.transport.written == [frame(FIN | TEXT, b"a", masked=False) * 2]
     assert link.now() == engine._now == NOW
 
 
 def test_who_waits_is_woken_by_events_and_by_nothing_else(link: Any) -> None:
-    link.waiters.append("somebody")
+    link.waiters.who.append("somebody")
     link.data_received(HELLO[:4])
     assert link.calls == []
     link.data_received(HELLO[4:])
-    assert link.calls == [["hello"], "wake"]
+    assert link.calls == ["hello", "wake"]
 
 
 def test_where_others_are_read_as_well_it_is_due_instead(link: Any, engine: Any) -> None:
@@ -118,7 +123,7 @@ def test_where_others_are_read_as_well_it_is_due_instead(link: Any, engine: Any)
     link.data_received(HELLO[4:])
     assert (due, link.transport.written) == ([link, link], [])
     link.flush_soon()  # it is flushed anyway
-    assert link.calls == [["hello"]]
+    assert link.calls == ["hello"]
     for who in due:
         who.flush()
     assert link.transport.written == [frame(FIN | TEXT, b"a", masked=False)]
@@ -173,6 +178,38 @@ def test_a_broken_transport_is_left_alone(link: Any, engine: Any) -> None:
     assert (link.transport.written, link.calls) == ([], [])
 
 
+def test_an_outlet_is_written_to_until_it_closes(twin: Twin, link: Any, engine: Any) -> None:
+    class Own(twin.outlet, Transport):  # type: ignore[name-defined,misc]  # one of two
+        is_closing, write = Transport.is_closing, Transport.write
+
+    link.outlet = Own()
+    link.outlet.breaks_behind = 1
+    link._is_reading = False
+    for message in (b"a", b"b"):
+        engine.send_at_once(message)
+        link.flush()
+    assert link.outlet.written == [frame(FIN | BINARY, b"a", masked=False)]
+    assert (link.transport.written, link.calls) == ([], ["steer"])
+
+
+def test_behind_the_end_nobody_is_told(link: Any) -> None:
+    link.tell_nobody()
+    link.data_received(HELLO)
+    assert link.calls == []
+
+
+def test_a_goodbye_that_is_owed_leaves_behind_the_messages(link: Any, engine: Any) -> None:
+    def answer() -> None:
+        engine._standing.owes_close_frame = False
+        engine._frames.put_bytes(b"bye")
+
+    engine._inbox, engine._standing.owes_close_frame = None, True
+    engine._answer_close = answer
+    engine.send_at_once(b"b")
+    link.flush()
+    assert b"".join(link.transport.written) == frame(FIN | BINARY, b"b", masked=False) + b"bye"
+
+
 def test_an_engine_that_does_not_flow_steers(link: Any, engine: Any) -> None:
     engine._standing.is_open = False
     link.flush()
@@ -206,12 +243,12 @@ def test_who_follows_an_engine_is_asked_instead(link: Any, engine: Any) -> None:
     engine.next_deadline = lambda: 5.0
     engine.is_followed = False
     link.data_received(HELLO)
-    assert link.calls == [["hello"]]
+    assert link.calls == ["hello"]
     link.calls.clear()
     engine.is_followed = True
-    link.waiters.append("somebody")
+    link.waiters.who.append("somebody")
     link.data_received(HELLO)
-    assert link.calls == [[(HELLO, NOW)], "wake", 5.0]
+    assert link.calls == [("note", (HELLO, NOW)), "wake", 5.0]
     assert link.transport.written == [b"first"]
     link._due = []
     link.data_received(HELLO)

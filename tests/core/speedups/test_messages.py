@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable
+from itertools import count
 from typing import Any, cast
 
 import pytest
@@ -11,11 +12,10 @@ from tests.core.twins import Twin
 
 
 class Peer:
-    """What comes next where the engine cannot tell, and what to wait for."""
+    """What comes next where the engine cannot tell."""
 
     def __init__(self, *to_come: str | Exception | None) -> None:
         self.to_come = list(to_come)
-        self.pauses = 0
 
     def take_next(self) -> str | None:
         outcome = self.to_come.pop(0)
@@ -23,9 +23,16 @@ class Peer:
             raise outcome
         return outcome
 
-    def pause(self) -> str:
-        self.pauses += 1
-        return f"pause {self.pauses}"
+
+def numbered_pauses(twin: Twin) -> Any:
+    """Somewhere to wait."""
+    numbers = count(1)
+
+    class Waiters(twin.waiters):  # type: ignore[name-defined,misc]  # one of two
+        def pause(self) -> str:
+            return f"pause {next(numbers)}"
+
+    return Waiters()
 
 
 @pytest.fixture(params=["alone", "followed"])
@@ -41,7 +48,7 @@ async def listed(messages: AsyncIterator[str]) -> list[str]:
 
 
 def looping_over(twin: Twin, engine: Any, peer: Peer) -> Any:
-    return listed(cast("AsyncIterator[str]", twin.messages(engine, peer, peer)))
+    return listed(cast("AsyncIterator[str]", twin.messages(engine, peer, numbered_pauses(twin))))
 
 
 def test_a_loop_takes_what_is_at_hand_and_what_comes_and_waits_in_between(twin: Twin, engine: Any) -> None:
@@ -92,7 +99,7 @@ def test_what_is_thrown_into_a_wait_leaves_the_loop(twin: Twin, engine: Any) -> 
 
 def test_a_message_is_awaited_like_anything_else(twin: Twin, engine: Any) -> None:
     engine.gather(["a"])
-    messages = twin.messages(engine, Peer(), Peer())
+    messages = twin.messages(engine, Peer(), numbered_pauses(twin))
     assert isinstance(messages.__anext__(), Awaitable)
     with pytest.raises(StopIteration) as ending:
         next(iter(messages.__anext__().__await__()))

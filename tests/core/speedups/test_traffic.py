@@ -55,6 +55,9 @@ class Engine(Protocol):
 def new(twin: Twin) -> Callable[[], Engine]:
     """Makes engines that are open, whose handshake was at 1.0 and whose idle timer is for 61.0."""
 
+    class Rate(twin.allowing):  # type: ignore[name-defined,misc]  # one of two
+        allowance = int
+
     class Made(twin.traffic):  # type: ignore[name-defined,misc]  # one of two
         def __init__(self) -> None:
             frames = twin.frames(max_size=100, max_payload=100)
@@ -67,9 +70,11 @@ def new(twin: Twin) -> Callable[[], Engine]:
             self.batch_is_due = False
             self._decoder = twin.codec(masked=True, receive=Receive.MESSAGES, limits=Limits())
             self._is_plain = True
-            self._control_rate = SimpleNamespace(is_spent=False, allowance=int)
+            self._control_rate = Rate()
+            self._control_rate.is_spent = False
             self._outbox = SimpleNamespace(take=lambda: [b"what waits"], encoding=None)
-            self._timers = SimpleNamespace(next_deadline=61.0)
+            self._timers = twin.timing()
+            self._timers.next_deadline = 61.0
 
         def _receive_otherwise(self, data: Buffer) -> list[Any]:
             self.asked.append(data)

@@ -12,14 +12,16 @@ from typing import Final
 
 import wsproto_core
 
-__all__ = ["IS_COMPILED", "Pause", "SocketTraffic", "Waiting"]
+__all__ = ["IS_COMPILED", "Pause", "SocketTraffic", "Waiting", "accept"]
 
 #: Whether the hot code of this adapter is the compiled one; there is none on Windows.
 IS_COMPILED: Final = wsproto_core.IS_COMPILED and find_spec(f"{__name__}.traffic_c") is not None
 
 if IS_COMPILED:
+    from .leaves_c import accept
     from .traffic_c import SocketTraffic
     from .waiting_c import Pause, Waiting
 else:
+    from .leaves_py import accept
     from .traffic_py import SocketTraffic
     from .waiting_py import Pause, Waiting

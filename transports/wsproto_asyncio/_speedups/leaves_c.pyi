@@ -1,3 +1,3 @@
-from .leaves_py import LARGE, receive, send
+from .leaves_py import LARGE, accept, receive, send
 
-__all__ = ["LARGE", "receive", "send"]
+__all__ = ["LARGE", "accept", "receive", "send"]

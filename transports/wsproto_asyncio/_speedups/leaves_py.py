@@ -1,4 +1,4 @@
-"""The leaves of a transport: what it asks the system, about a socket that is connected and does not block.
+"""The leaves of a transport, and of where they come from: what the system is asked about a socket that does not block.
 
 Each is small, and is the specification of a native one in ``leaves_c`` that may take its place.
 """
@@ -6,12 +6,24 @@ Each is small, and is the specification of a native one in ``leaves_c`` that may
 from __future__ import annotations
 
 import socket
-from typing import Final
+from typing import Any, Final
 
-__all__ = ["LARGE", "receive", "send"]
+__all__ = ["LARGE", "accept", "receive", "send"]
 
 #: From this size on, in bytes, what has come is looked at where it is: below, engines would copy it anyway.
 LARGE: Final = 16 * 1024
+
+
+def accept(sock: socket.socket) -> tuple[socket.socket, Any] | None:
+    """Who has waited longest at ``sock``: the connection, which does not block either, and the address of its other
+    end; ``None`` where nobody waits. Raises :exc:`OSError`.
+    """
+    try:
+        taken, address = sock.accept()
+    except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+        return None
+    taken.setblocking(False)
+    return taken, address
 
 
 def receive(sock: socket.socket, memory: memoryview) -> bytes | memoryview | None:

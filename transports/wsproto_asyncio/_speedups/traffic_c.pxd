@@ -4,11 +4,13 @@ The class is not final: a transport is a :class:`SocketTraffic`.
 """
 
 cimport cython
+from wsproto_core._speedups.link_c cimport Outlet
 
 
-cdef class SocketTraffic:
+cdef class SocketTraffic(Outlet):
     cdef public bint _is_closing
     cdef public object _memory, _queue, _reader, _sock
 
-    @cython.locals(sent=Py_ssize_t)
     cpdef write(self, data)
+    @cython.locals(sent=Py_ssize_t)
+    cdef bint put(self, data) except -1

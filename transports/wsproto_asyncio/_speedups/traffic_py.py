@@ -13,12 +13,14 @@ from abc import abstractmethod
 from collections import deque
 from typing import Any
 
+from wsproto_core import Outlet
+
 from .leaves_py import receive, send
 
 __all__ = ["SocketTraffic"]
 
 
-class SocketTraffic:
+class SocketTraffic(Outlet):
     """The part of a transport that bytes pass: between ``sock`` and ``reader``, by way of ``memory``."""
 
     __slots__ = ("_is_closing", "_memory", "_queue", "_reader", "_sock")
@@ -37,18 +39,23 @@ class SocketTraffic:
 
     def write(self, data: bytes | bytearray | memoryview, /) -> None:
         """Send ``data``, which must not change any more."""
+        SocketTraffic.put(self, data)  # by its class: compiled, nothing is looked up
+
+    def put(self, data: bytes | bytearray | memoryview, /) -> bool:
+        """Send ``data``, unless it is over or about to be; return whether it was not."""
         if self._is_closing:
-            return
+            return False
         if self._queue is not None:
             self._keep(memoryview(data))
-            return
+            return True
         try:
             sent = send(self._sock, data)
         except OSError as error:
             self._break(error)
-            return
+            return True
         if sent != len(data):
             self._keep(memoryview(data)[sent:])
+        return True
 
     def _readable(self, /) -> bool:
         """Something has come, or may have; return whether it had."""

@@ -4,6 +4,7 @@ One class is not final: who waits in Python besides inherits from :class:`Waitin
 """
 
 cimport cython
+from wsproto_core._speedups.link_c cimport WaitersBase
 
 
 @cython.final
@@ -17,11 +18,13 @@ cdef class Pause:
     cpdef end_soon(self)
 
 
-cdef class Waiting:
+cdef class Waiting(WaitersBase):
     cdef object _current_task, _loop, over
     cdef readonly list _pauses
     cdef Pause _spare
 
+    cdef rouse(self)
+    cdef place(self)
     cpdef Pause pause(self)
     cpdef bint forget(self, Pause pause) except -1
     @cython.locals(pause=Pause)

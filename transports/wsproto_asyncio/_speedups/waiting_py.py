@@ -16,6 +16,8 @@ import sys
 from asyncio import CancelledError, Future, get_running_loop
 from typing import TYPE_CHECKING, Any, Final
 
+from wsproto_core import WaitersBase
+
 if sys.version_info >= (3, 12):
     from asyncio import current_task
 else:
@@ -75,11 +77,16 @@ class Pause:
     # --- what wakes it ------------------------------------------------------------------------------------------------
 
     def end_at_once(self) -> None:
-        """Let the task run, up to its next pause, within this call. No other task may be running."""
+        """Let the task run, up to its next pause, within this call, if that can be. No other task may be running."""
         context = self._context
         if context is not None and not self._asyncio_future_blocking:
             self._asyncio_future_blocking = True  # for the next wait
-            context.run(self._go_on, self._waiting.over)
+            try:
+                context.run(self._go_on, self._waiting.over)
+            except RuntimeError:  # whoever calls this runs in the very context of the task: nobody enters one twice
+                self._asyncio_future_blocking = False
+                self._waiting.keep_no_spare()
+                self.end_soon()
 
     def end_soon(self) -> None:
         """Let the task run a turn of the loop later."""
@@ -91,11 +98,8 @@ class Pause:
         self._go_on = self._context = None
 
 
-class Waiting:
-    """Tasks that wait for something to happen. Every one checks its own predicate again.
-
-    Its length is how many there are.
-    """
+class Waiting(WaitersBase):
+    """Tasks that wait for something to happen. Every one checks its own predicate again."""
 
     __slots__ = ("_current_task", "_loop", "_pauses", "_spare", "over")
 
@@ -108,9 +112,6 @@ class Waiting:
         # What a task has waited for that went on at once: it will be back, as a rule.
         self._spare: Pause | None = None
 
-    def __len__(self) -> int:
-        return len(self._pauses)
-
     def pause(self) -> Pause:
         """What a task is to yield, so that it waits until it may look again."""
         pause, self._spare = self._spare, None
@@ -119,12 +120,23 @@ class Waiting:
         self._pauses.append(pause)
         return pause
 
+    def rouse(self) -> None:
+        if self._pauses:
+            Waiting.wake_at_once(self)  # by its class: compiled, nothing is looked up
+
+    def place(self) -> Pause:
+        return Waiting.pause(self)
+
     def forget(self, pause: Pause) -> bool:
         """Wake nobody by ``pause``; return whether there was anybody."""
         if pause not in self._pauses:
             return False
         self._pauses.remove(pause)
         return True
+
+    def keep_no_spare(self) -> None:
+        """Who went on last has not done with its pause."""
+        self._spare = None
 
     def wake(self) -> None:
         """Let everybody look again, a turn of the loop later."""

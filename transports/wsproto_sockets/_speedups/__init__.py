@@ -12,14 +12,14 @@ from typing import Final
 
 import wsproto_core
 
-__all__ = ["IS_COMPILED", "LinkTraffic", "Lock", "send"]
+__all__ = ["IS_COMPILED", "Entrance", "LinkTraffic", "send"]
 
 #: Whether the hot code of this adapter is the compiled one; there is none on Windows.
 IS_COMPILED: Final = wsproto_core.IS_COMPILED and find_spec(f"{__name__}.traffic_c") is not None
 
 if IS_COMPILED:
-    from .leaves_c import Lock, send
+    from .leaves_c import Entrance, send
     from .traffic_c import LinkTraffic
 else:
-    from .leaves_py import Lock, send
+    from .leaves_py import Entrance, send
     from .traffic_py import LinkTraffic

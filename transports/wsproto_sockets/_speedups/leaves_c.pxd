@@ -14,13 +14,21 @@ cdef class Lock:
 
     cpdef bint acquire(self, bint blocking=*) except -1
     cpdef release(self)
+    cpdef bint _is_owned(self) except -1
 
 
-cdef class Guarded:
+cdef class Entrance:
     cdef public bint _is_wanted
+    cdef public Lock lock
+    cdef readonly Lock _turnstile
+
+    cpdef come_first(self)
+    cpdef give_way(self)
+
+
+cdef class Guarded(Entrance):
     cdef public Py_ssize_t _waiting
     cdef public object _sock, changed
-    cdef public Lock lock
     cdef object _memory
 
     cdef _await_input(self, stream, timeout)

@@ -1,3 +1,3 @@
-from .leaves_py import Guarded, Lock, send
+from .leaves_py import Entrance, Guarded, Lock, send
 
-__all__ = ["Guarded", "Lock", "send"]
+__all__ = ["Entrance", "Guarded", "Lock", "send"]

@@ -20,7 +20,7 @@ from cpython.pythread cimport (
 )
 from libc.errno cimport EAGAIN, EINTR, errno
 
-__all__ = ["Guarded", "Lock", "send"]
+__all__ = ["Entrance", "Guarded", "Lock", "send"]
 
 cdef extern from "<sys/socket.h>" nogil:
     enum:
@@ -80,7 +80,7 @@ cdef class Lock:
 
     # What a condition asks while it waits.
 
-    def _is_owned(self):
+    cpdef bint _is_owned(self) except -1:
         return self._owner == <unsigned long>PyThread_get_thread_ident()
 
     def _release_save(self):
@@ -93,7 +93,30 @@ cdef class Lock:
         self._depth = depth
 
 
-cdef class Guarded:
+cdef class Entrance:
+    """The way to a ``lock``, which is not fair: busy senders would keep it from who is to come first."""
+
+    def __init__(self):
+        self.lock = Lock()
+        self._turnstile = Lock()
+
+    cpdef come_first(self):
+        """Take the lock, ahead of those who :meth:`give_way`."""
+        if not self.lock.acquire(False):
+            self._turnstile.acquire()
+            self._is_wanted = True
+            self.lock.acquire()
+            self._is_wanted = False
+            self._turnstile.release()
+
+    cpdef give_way(self):
+        """Let who is to come first take the lock, if it waits for it, and not for who calls this."""
+        if self._is_wanted and not self.lock._is_owned():
+            self._turnstile.acquire()
+            self._turnstile.release()
+
+
+cdef class Guarded(Entrance):
     """The ways of a message through a link, as far as its ``lock`` is concerned, which whoever changes it holds."""
 
     def send_at_once(self, message):
@@ -101,8 +124,7 @@ cdef class Guarded:
         the lock.
         """
         cdef bint is_sent
-        if self._is_wanted:
-            self.give_way()
+        Entrance.give_way(self)  # by its class: nothing is looked up
         self.lock.acquire()
         try:
             is_sent = self._send_at_once(message)
@@ -129,8 +151,7 @@ cdef class Guarded:
         try:
             data = stream.wait(timeout) if self._sock is None or timeout is not None else self._receive()
         finally:
-            if not self.lock.acquire(False):
-                self.come_first()
+            Entrance.come_first(self)
         return data
 
     cdef _receive(self):

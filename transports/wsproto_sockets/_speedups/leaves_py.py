@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 if TYPE_CHECKING:
     from wsproto_core import Buffer, Message
 
-__all__ = ["Guarded", "Lock", "send"]
+__all__ = ["Entrance", "Guarded", "Lock", "send"]
 
 #: A lock that a thread may take more than once.
 Lock: TypeAlias = threading.RLock
@@ -22,17 +22,44 @@ Lock: TypeAlias = threading.RLock
 _DONTWAIT: Final = getattr(socket, "MSG_DONTWAIT", 0)
 
 
-class Guarded:
+class Entrance:
+    """The way to a ``lock``, which is not fair: busy senders would keep it from who is to come first."""
+
+    __slots__ = ("_is_wanted", "_turnstile", "lock")
+
+    def __init__(self) -> None:
+        #: The lock of whatever may change. A thread may take it more than once.
+        self.lock: Lock = Lock()
+        # Held by who is to go first while it waits for the lock; and whether somebody does.
+        self._turnstile: Lock = Lock()
+        self._is_wanted: bool = False
+
+    def come_first(self) -> None:
+        """Take the lock, ahead of those who :meth:`give_way`."""
+        if not self.lock.acquire(False):
+            with self._turnstile:
+                self._is_wanted = True
+                try:
+                    self.lock.acquire()
+                finally:
+                    self._is_wanted = False
+
+    def give_way(self) -> None:
+        """Let who is to come first take the lock, if it waits for it, and not for who calls this."""
+        if self._is_wanted and not self.lock._is_owned():  # type: ignore[attr-defined]  # a condition asks it as well
+            with self._turnstile:
+                pass
+
+
+class Guarded(Entrance):
     """The ways of a message through a link, as far as its ``lock`` is concerned, which whoever changes it holds."""
 
-    __slots__ = ("_is_wanted", "_sock", "_waiting", "changed", "lock")
+    __slots__ = ("_sock", "_waiting", "changed")
 
-    #: The lock; and its other face, which is notified of changes. Who looks after those who wait makes both.
-    lock: Lock
+    #: The other face of the lock, which is notified of changes. Who looks after those who wait makes it.
     changed: threading.Condition
-    # How many wait for a change; and whether somebody who is to go first waits for the lock.
+    # How many wait for a change.
     _waiting: int
-    _is_wanted: bool
     # The socket, if bytes are taken from it as they come and a thread may wait in it.
     _sock: socket.socket | None
 
@@ -40,8 +67,7 @@ class Guarded:
         """Send a message, if there is nothing else to do for it; return whether it was. Only for those who do not hold
         the lock.
         """
-        if self._is_wanted:
-            self.give_way()
+        self.give_way()
         with self.lock:
             return self._send_at_once(message)
 
@@ -60,8 +86,7 @@ class Guarded:
             self.lock.release()
             return stream.wait(timeout)
         finally:
-            if not self.lock.acquire(False):
-                self.come_first()
+            self.come_first()
 
     # --- what else there is, for the link -----------------------------------------------------------------------------
 
@@ -72,14 +97,6 @@ class Guarded:
     @abstractmethod
     def _next_message(self) -> Message | None:
         """What :meth:`next_message` does, with the lock."""
-
-    @abstractmethod
-    def give_way(self) -> None:
-        """Let who is to come first take the lock."""
-
-    @abstractmethod
-    def come_first(self) -> None:
-        """Take the lock, ahead of those who :meth:`give_way`."""
 
 
 def send(sock: socket.socket, data: bytes | memoryview) -> int:
