@@ -8,11 +8,14 @@ not reached.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -50,6 +53,11 @@ UNWANTED = (
     "garbage_may_be_collected",
 )
 CHOSEN = " and ".join(f"not {name}" for name in UNWANTED)
+#: Of what both C and Python can call, Cython tells the tracer that it returns, but not always that it is called:
+#: Python's way to it tells that, and the method itself where it was called neither on that way nor by its class.
+#: After a call by its class, the tracer takes the caller for returned. Here the method always tells, the way never.
+TOLD_BY_METHOD = re.compile(r"(__Pyx_TraceStartFunc\(.*)__pyx_skip_dispatch,")
+TOLD_ON_THE_WAY = re.compile(r"^ *__Pyx_TraceStartFunc\(\"[^\"]* \(wrapper\)\".*$", re.MULTILINE)
 #: Left out are imports and aliases that only a type checker sees, the only ones with an indent, and what starving.py
 #: reaches: where memory runs out, the tracer fails as well.
 SETTINGS = r"""
@@ -88,11 +96,25 @@ def build_traced(copy: Path) -> bool:
     """Put the twin, and what it was translated from, into the copy; return whether there is one."""
     hatch_build.DIRECTIVES["linetrace"] = True
     hatch_build.MACROS.append(("CYTHON_TRACE_NOGIL", "1"))
+    hatch_build.translated = telling_each_call(hatch_build.translated)
     with tempfile.TemporaryDirectory(prefix="wsproto-core-") as folder:
         extensions = hatch_build.build_twin(Path(folder))
         for file in (*extensions, *Path(folder).glob("*/_speedups/*_c.*")):
             shutil.copy(file, copy / hatch_build.package_of(file))
     return bool(extensions)
+
+
+def telling_each_call(translated: Callable[[], list[Any]]) -> Callable[[], list[Any]]:
+    """``translated``, mended: of each call the tracer is told once, as it is of each return."""
+
+    def mended() -> list[Any]:
+        extensions = translated()
+        for source in (Path(source) for extension in extensions for source in extension.sources):
+            code = TOLD_ON_THE_WAY.sub("", source.read_text("utf-8"))
+            source.write_text(TOLD_BY_METHOD.sub(r"\g<1>0,", code), "utf-8")
+        return extensions
+
+    return mended
 
 
 def coverage(folder: Path, command: str, *arguments: str) -> int:
