@@ -6,8 +6,10 @@ That transports work in a crowd as they do alone, ``test_asyncio_stream.py`` sho
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
 import os
+import selectors
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -129,6 +131,15 @@ async def test_whoever_cannot_be_watched_is_not_called_for_the_next_of_that_numb
         await eventually(lambda: calls)
         assert set(calls) == {"read"}
         crowd.remove_reader(fd)
+
+
+def test_where_the_loop_cannot_watch_the_crowd_all_is_as_it_was() -> None:
+    selector = selectors.EpollSelector()
+    with closing(asyncio.SelectorEventLoop(selector)) as loop:
+        crowd = Crowd(loop)
+        for _ in range(2):
+            with pytest.raises(OSError, match=os.strerror(errno.ELOOP)):  # each would watch the other
+                crowd.add_reader(selector.fileno(), lambda: None)
 
 
 async def test_the_loop_holds_no_crowd_without_sockets() -> None:

@@ -125,7 +125,11 @@ class Crowd:
         else:
             self._epoll.register(fd, wanted)
             if not self._asked:
-                self._loop.add_reader(self, self._look)
+                try:
+                    self._loop.add_reader(self, self._look)
+                except OSError:
+                    self._epoll.unregister(fd)
+                    raise
             self._asked[fd] = wanted
 
     def _forget(self, fd: int) -> None:
