@@ -308,14 +308,16 @@ struct reading {
     uint64_t messages, ends;
 };
 
-/* Handle events for so long, and until something has come back; return for how long it looked for work in vain. */
+/* Handle events for so long, until something has come back and the server has done something, which may have answered
+ * before; where connections come and go, others may do that for it. Return for how long it looked for work in vain. */
 static double run(handler handle, double seconds)
 {
     static struct epoll_event events[EVENTS];
-    double time = now(), deadline = time + seconds, idle = 0;
+    double time = now(), deadline = time + seconds, server_time = strcmp(mode, "churn") ? seconds_of(server_clock) : -1;
+    double idle = 0;
     uint64_t before = messages + ends;
 
-    while (time < deadline || messages + ends == before) {
+    while (time < deadline || messages + ends == before || seconds_of(server_clock) == server_time) {
         double later;
         int count = epoll_wait(poller, events, EVENTS, nap), index;
 
