@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +24,9 @@ from wsproto_asyncio.stream import READ_SIZE, Loop, SocketTransport
 
 #: More than two kernels hold between them.
 MUCH = 4_000_000
+#: Seconds that are longer than any test.
+LONG = 1000.0
+NAME: ContextVar[str] = ContextVar("NAME")
 
 
 def watcher() -> Loop:
@@ -52,7 +56,8 @@ class Recorder:
         self.told: list[Any] = []
         self.received = 0
         self.keeps_open = True
-        self.on_data: Callable[[], None] = lambda: None
+        self.on_data: Callable[[], object] = lambda: None
+        self.on_room: Callable[[], object] = lambda: None
 
     def data_received(self, data: bytes | memoryview, /) -> None:
         self.received += len(data)
@@ -71,6 +76,7 @@ class Recorder:
 
     def resume_writing(self) -> None:
         self.told.append("resume")
+        self.on_room()
 
 
 LOST = ("lost", type(None))
@@ -191,6 +197,100 @@ async def test_a_reset_is_told_once() -> None:
     transport.abort()
     await turn()
     assert reader.told == [("lost", ConnectionResetError)]
+
+
+# --- reading waits for writing ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def for_long(twin: Twin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(twin.stream, "_HOLD_TIME", LONG)
+
+
+@pytest.mark.usefixtures("for_long")
+async def test_what_comes_while_much_waits_is_read_behind_that() -> None:
+    with pair() as (transport, reader, there):
+        transport.write(bytes(MUCH))
+        there.send(b"x")
+        await eventually(lambda: transport._held)
+        assert reader.told == ["pause"]
+        transport.write_eof()
+        await drained(there)
+        await eventually(lambda: reader.received)
+        assert reader.told == ["pause", "resume", b"x"]
+
+
+async def test_who_reads_nothing_is_read_all_the_same() -> None:
+    with pair() as (transport, reader, there):
+        transport.write(bytes(MUCH))
+        for piece in (b"x", b"y"):
+            there.send(piece)
+            await eventually(lambda piece=piece: reader.told[-1] == piece)  # type: ignore[misc]  # mypy cannot infer it
+        assert reader.told == ["pause", b"x", b"y"]
+        assert transport.get_write_buffer_size() > 0
+
+
+@pytest.mark.usefixtures("for_long")
+async def test_who_fills_every_room_at_once_is_read_all_the_same() -> None:
+    loop = asyncio.get_running_loop()
+    with pair() as (transport, reader, there):
+        reader.on_room = lambda: loop.call_soon(transport.write, bytes(MUCH))
+        transport.write(bytes(MUCH))
+        there.send(b"x")
+        while not reader.received:
+            await loop.sock_recv(there, 1 << 20)
+
+
+@pytest.mark.parametrize("ends", ["with the room", "in time"])
+async def test_reading_goes_on_in_its_own_context(ends: str, twin: Twin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has written so much, and whoever has made the room."""
+    monkeypatch.setattr(twin.stream, "_HOLD_TIME", LONG if ends == "with the room" else 0.0)
+    names: list[str] = []
+
+    def note() -> None:
+        names.append(NAME.get("nobody's"))
+        NAME.set("its own")
+
+    with pair() as (transport, reader, there):
+        reader.on_data = note
+        there.send(b"x")
+        await eventually(lambda: names)
+        NAME.set("the writer's")
+        transport.write(bytes(MUCH))
+        there.send(b"y")
+        if ends == "with the room":
+            await eventually(lambda: transport._held)
+            transport.write_eof()
+            await drained(there)
+        await eventually(lambda: len(names) == 2)
+        assert names == ["nobody's", "its own"]
+
+
+@pytest.mark.usefixtures("for_long")
+async def test_who_pauses_reading_while_it_waits_is_told_no_more() -> None:
+    with pair() as (transport, reader, there):
+        transport.write(bytes(MUCH))
+        there.send(b"x")
+        await eventually(lambda: transport._held)
+        transport.pause_reading()
+        transport.write_eof()
+        await drained(there)
+        await turn()
+        assert reader.told == ["pause", "resume"]
+        transport.resume_reading()
+        await eventually(lambda: reader.received)
+
+
+@pytest.mark.usefixtures("for_long")
+async def test_nobody_waits_for_what_is_dropped() -> None:
+    with pair() as (transport, reader, there):
+        transport.write(bytes(MUCH))
+        there.send(b"x")
+        await eventually(lambda: transport._held)
+        transport.abort()
+        await eventually(lambda: LOST in reader.told)
+        assert transport._held is None
+        assert reader.told == ["pause", LOST]
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------

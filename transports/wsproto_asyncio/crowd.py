@@ -52,13 +52,15 @@ class Crowd:
     """
 
     __slots__ = (
-        "_asked", "_calls", "_epoll", "_is_looking", "_loop", "_readers", "_writers", "call_exception_handler", "due",
+        "_asked", "_calls", "_epoll", "_is_looking", "_loop", "_readers", "_writers", "call_exception_handler",
+        "call_later", "due",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         #: The loop's own.
         self.call_exception_handler: Callable[..., Any] = loop.call_exception_handler
+        self.call_later: Callable[..., Any] = loop.call_later
         #: Who is to be flushed once all who can be read now have been.
         self.due: deque[Flushable] = deque()
         # Who is to be called soon: behind those who are called now, or in the next turn of the loop.

@@ -17,6 +17,7 @@ import warnings
 from asyncio.trsock import TransportSocket
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextvars import Context, copy_context
 from itertools import islice
 from typing import Any, Final, Protocol
 
@@ -29,6 +30,9 @@ READ_SIZE: Final = 256 * 1024 + 64
 #: Buffers that one call hands to the kernel, at most; the system's own limit is higher wherever we know it.
 _MAX_BUFFERS: Final = 64
 _DEFAULT_HIGH: Final = 64 * 1024
+#: For so many seconds at most nothing is read because much waits to be sent: what comes would wait as well, and of what
+#: is alive then, ever more is memory that no cache knows. No longer: a peer may read nothing until it is read.
+_HOLD_TIME: Final = 0.001
 _HAS_VECTORED_WRITES: Final = hasattr(socket.socket, "sendmsg")  # Windows does not
 
 
@@ -97,6 +101,11 @@ class Loop(Protocol):
         ...
 
     @property
+    def call_later(self) -> Callable[..., Any]:
+        """Takes seconds, and what is to be called behind them; returns what can be cancelled."""
+        ...
+
+    @property
     def call_exception_handler(self) -> Callable[..., Any]:
         """Tells what should not have happened."""
         ...
@@ -114,6 +123,8 @@ class SocketTransport(SocketTraffic):
         "_eof_is_due",
         "_fd",
         "_has_ended",
+        "_has_waited",
+        "_held",
         "_high",
         "_is_full",
         "_is_reading",
@@ -133,6 +144,10 @@ class SocketTransport(SocketTraffic):
         self._eof_is_due = False  # once everything is sent
         self._end_is_due = False
         self._is_full = False
+        # Reading waits for writing: what ends that in time, and the context to go on in; and whether it did when
+        # something came the last time while much was queued.
+        self._held: tuple[Any, Context] | None = None
+        self._has_waited = False
         self._queue_size = 0
         self._high = _DEFAULT_HIGH
         self._low = _DEFAULT_HIGH // 4
@@ -193,11 +208,38 @@ class SocketTransport(SocketTraffic):
     def pause_reading(self) -> None:
         if self._is_reading:
             self._is_reading = False
-            self._loop.remove_reader(self._fd)
+            if self._let_go() is None:
+                self._loop.remove_reader(self._fd)
 
     def resume_reading(self) -> None:
         if not self._is_reading and not self._is_closing and not self._has_ended:
-            self._is_reading = self._is_watched(self._loop.add_reader, self._readable)
+            self._watch()
+
+    def _watch(self) -> None:
+        self._is_reading = self._is_watched(self._loop.add_reader, self._readable)
+
+    def _shall_wait(self) -> bool:
+        if not self._is_full:
+            return False
+        # Every other time: who writes at once what there is room for would never be read.
+        self._has_waited = not self._has_waited
+        if self._has_waited:
+            self._loop.remove_reader(self._fd)
+            self._held = self._loop.call_later(_HOLD_TIME, self._read_on), copy_context()
+        return self._has_waited
+
+    def _read_on(self) -> None:
+        """Read again, where that waits, in the context in which it was read before."""
+        if (context := self._let_go()) is not None:
+            context.run(self._watch)
+
+    def _let_go(self) -> Context | None:
+        """Let reading wait no longer; return its context, if it did."""
+        if self._held is None:
+            return None
+        (timer, context), self._held = self._held, None
+        timer.cancel()
+        return context
 
     def _peer_ended(self) -> None:
         stays_open = self._reader.eof_received()
@@ -239,6 +281,8 @@ class SocketTransport(SocketTraffic):
         if self._is_full and self._queue_size <= self._low:
             self._is_full = False
             self._tell_room()
+            if not self._is_full:
+                self._read_on()
 
     def _tell_room(self) -> None:
         try:

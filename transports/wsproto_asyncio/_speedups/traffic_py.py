@@ -59,6 +59,8 @@ class SocketTraffic(Outlet):
 
     def _readable(self, /) -> bool:
         """Something has come, or may have; return whether it had."""
+        if self._queue is not None and self._shall_wait():
+            return True
         try:
             data = receive(self._sock, self._memory)
         except OSError as error:
@@ -82,6 +84,10 @@ class SocketTraffic(Outlet):
     @abstractmethod
     def _keep(self, data: memoryview) -> None:
         """Let ``data`` wait until the kernel takes more."""
+
+    @abstractmethod
+    def _shall_wait(self) -> bool:
+        """Something comes while something waits; return whether that goes first."""
 
     @abstractmethod
     def _peer_ended(self) -> None:
