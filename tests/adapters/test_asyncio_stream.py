@@ -207,15 +207,24 @@ def for_long(twin: Twin, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(twin.stream, "_HOLD_TIME", LONG)
 
 
+async def speak_to_who_is_full(transport: SocketTransport, there: socket.socket) -> None:
+    """Let something come that waits."""
+    transport.write(bytes(MUCH))
+    there.send(b"x")
+    await eventually(lambda: transport._held)
+
+
+async def make_room(transport: SocketTransport, there: socket.socket) -> None:
+    transport.write_eof()
+    await drained(there)
+
+
 @pytest.mark.usefixtures("for_long")
 async def test_what_comes_while_much_waits_is_read_behind_that() -> None:
     with pair() as (transport, reader, there):
-        transport.write(bytes(MUCH))
-        there.send(b"x")
-        await eventually(lambda: transport._held)
+        await speak_to_who_is_full(transport, there)
         assert reader.told == ["pause"]
-        transport.write_eof()
-        await drained(there)
+        await make_room(transport, there)
         await eventually(lambda: reader.received)
         assert reader.told == ["pause", "resume", b"x"]
 
@@ -256,12 +265,12 @@ async def test_reading_goes_on_in_its_own_context(ends: str, twin: Twin, monkeyp
         there.send(b"x")
         await eventually(lambda: names)
         NAME.set("the writer's")
-        transport.write(bytes(MUCH))
-        there.send(b"y")
         if ends == "with the room":
-            await eventually(lambda: transport._held)
-            transport.write_eof()
-            await drained(there)
+            await speak_to_who_is_full(transport, there)
+            await make_room(transport, there)
+        else:
+            transport.write(bytes(MUCH))
+            there.send(b"x")
         await eventually(lambda: len(names) == 2)
         assert names == ["nobody's", "its own"]
 
@@ -269,12 +278,9 @@ async def test_reading_goes_on_in_its_own_context(ends: str, twin: Twin, monkeyp
 @pytest.mark.usefixtures("for_long")
 async def test_who_pauses_reading_while_it_waits_is_told_no_more() -> None:
     with pair() as (transport, reader, there):
-        transport.write(bytes(MUCH))
-        there.send(b"x")
-        await eventually(lambda: transport._held)
+        await speak_to_who_is_full(transport, there)
         transport.pause_reading()
-        transport.write_eof()
-        await drained(there)
+        await make_room(transport, there)
         await turn()
         assert reader.told == ["pause", "resume"]
         transport.resume_reading()
@@ -284,9 +290,7 @@ async def test_who_pauses_reading_while_it_waits_is_told_no_more() -> None:
 @pytest.mark.usefixtures("for_long")
 async def test_nobody_waits_for_what_is_dropped() -> None:
     with pair() as (transport, reader, there):
-        transport.write(bytes(MUCH))
-        there.send(b"x")
-        await eventually(lambda: transport._held)
+        await speak_to_who_is_full(transport, there)
         transport.abort()
         await eventually(lambda: LOST in reader.told)
         assert transport._held is None
