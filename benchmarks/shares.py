@@ -25,7 +25,7 @@ from typing import Final, TypeAlias
 import native
 from connections import churning
 from load import Load, echoing, put, serving
-from processes import Failed
+from processes import SERVER_CORE, Failed
 from report import RESULTS, Figure, Report
 from servers import available
 
@@ -84,9 +84,9 @@ def measured(case: str, seconds: float, folder: Path) -> Iterator[Figure]:
     load, subjects = CASES[case]
     for subject in available(*subjects):
         samples = folder / "samples"
-        with serving(subject) as server, sampling(server.pid, samples):
+        with serving(subject) as server, sampling(samples):
             reading = put(load(seconds), server)
-        counts = counted(samples)
+        counts = counted(samples, server.pid)
         if not counts:
             raise Failed(f"{case}, {subject}: perf took no samples")
         nanoseconds = 1e9 * reading.server_seconds / (reading.messages or reading.ends)
@@ -97,13 +97,16 @@ def measured(case: str, seconds: float, folder: Path) -> Iterator[Figure]:
 
 
 @contextmanager
-def sampling(pid: int, target: Path) -> Iterator[None]:
-    """Where a process is, again and again, for as long as this lasts. Raises :exc:`Failed`."""
+def sampling(target: Path) -> Iterator[None]:
+    """Where the servers' core is, again and again, for as long as this lasts. Raises :exc:`Failed`.
+
+    Of a single process, perf may miss the threads that it starts meanwhile.
+    """
     control, answer = target.with_name("control"), target.with_name("answer")
     for path in (control, answer):
         path.unlink(missing_ok=True)
         os.mkfifo(path)
-    command = ["perf", "record", "-q", "-F", str(FREQUENCY), "-p", str(pid), "-o", str(target)]
+    command = ["perf", "record", "-q", "-F", str(FREQUENCY), "-C", str(SERVER_CORE), "-o", str(target)]
     command += ["--delay=-1", f"--control=fifo:{control},{answer}"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         with control.open("w") as commands, answer.open() as answers:
@@ -116,9 +119,9 @@ def sampling(pid: int, target: Path) -> Iterator[None]:
             raise Failed(f"perf ended with {process.returncode}")
 
 
-def counted(samples: Path) -> Counter[str]:
-    """How many samples each part has."""
-    command = ["perf", "script", "-i", str(samples), "-F", "ip,sym,dso"]
+def counted(samples: Path, pid: int) -> Counter[str]:
+    """How many samples of a process each part has."""
+    command = ["perf", "script", "-i", str(samples), "--pid", str(pid), "-F", "ip,sym,dso"]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     return Counter(part_of(line) for line in lines if line.strip())
 
